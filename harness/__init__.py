@@ -1,0 +1,1 @@
+"""The pytest harness: labs, faults, the probe, the wire and the judge."""
