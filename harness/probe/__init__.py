@@ -1,0 +1,1 @@
+"""The probe: runs beside the subject and reads the kernel's truth. Standard library only."""
