@@ -14,7 +14,8 @@ from harness.backends.base import Process
 
 Record = dict[str, Any]
 
-# An op answers within its own `within_s`; past that, the process or the pipe is at fault, not the subject.
+# An op answers within its own `within_s`; past that, the process or the pipe is at fault, not the
+# subject.
 ANSWER_SLACK_S = 20.0
 
 
@@ -31,7 +32,7 @@ class Refused(ChannelError):
 
     @property
     def timed_out(self) -> bool:
-        """Whether what was waited for did not come about in time (`last` has the last thing seen)."""
+        """Whether what was waited for did not come in time (`last` has the last thing seen)."""
         return bool(self.answer.get("timeout"))
 
 

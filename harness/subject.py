@@ -1,7 +1,7 @@
 """Manifests: what a subject is, and what it promises (`subjects/NAME.toml`).
 
-A manifest is read once, checked field by field, and becomes a frozen `Subject`. Nothing is inferred:
-what is not promised is None, and a scenario that needs it is `UNSUPPORTED`.
+A manifest is read once, checked field by field, and becomes a frozen `Subject`. Nothing is
+inferred: what is not promised is None, and a scenario that needs it is `UNSUPPORTED`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Subject:
 
     @property
     def takes_any_port(self) -> bool:
-        """Whether its command can be told where to listen, so that two of it can share a machine."""
+        """Whether it can be told where to listen, so that two of it can share a machine."""
         words = " ".join(self.command)
         return "{host}" in words and "{port}" in words
 
@@ -230,7 +230,7 @@ class _Checker:
         return Nature(self._pairs("nature.fails", data.get("fails", {})))
 
     def _expected(self, data: Any) -> dict[str, str]:
-        """Of a gallery server: the scenario that stands for its bug, and the verdict that finds it."""
+        """Of a gallery server: the scenario that stands for its bug, and the verdict it fails."""
         return {
             scenario: f"{verdict}: {words}"
             for scenario, (verdict, words) in self._pairs("expected", data).items()

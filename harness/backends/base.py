@@ -1,8 +1,8 @@
 """The contract of a backend: where nodes run, and what can be done to them from outside.
 
-A backend builds labs. A lab is one network with a pod (the node in which the subject runs beside its
-probe, sharing network and PID namespaces) and client nodes. Everything a backend makes carries the
-run's id, dies with the run's main process, and is found by `Backend.leftovers`.
+A backend builds labs. A lab is one network with a pod (the node in which the subject runs beside
+its probe, sharing network and PID namespaces) and client nodes. Everything a backend makes carries
+the run's id, dies with the run's main process, and is found by `Backend.leftovers`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Process(ABC):
 
 
 class SubjectProcess(ABC):
-    """The running subject. Its processes are known to the probe; here is what the backend alone knows."""
+    """The running subject: what the backend alone knows of it. The probe knows its processes."""
 
     @abstractmethod
     def log(self) -> Sequence[tuple[float, Stream, str]]:
@@ -91,7 +91,7 @@ class SubjectProcess(ABC):
 
     @abstractmethod
     def wait(self, within_s: float) -> int | None:
-        """Exit status of the main process (negative: killed by that signal), or None while it runs."""
+        """Exit status of the main process (negative: killed by that signal); None while it runs."""
 
 
 class Node(ABC):
@@ -114,7 +114,7 @@ class Node(ABC):
 
 
 class Pod(Node):
-    """The node of the subject and its probe. It outlives the subject, which may be started again in place."""
+    """The node of the subject and its probe. It outlives the subject, to be restarted in place."""
 
     port: int
 
@@ -164,7 +164,7 @@ class Backend(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise BackendUnavailable, with the first step that failed, unless labs can be built here."""
+        """Raise BackendUnavailable, naming the first step that failed, unless labs work here."""
 
     @abstractmethod
     def prepare(self) -> None:

@@ -1,0 +1,59 @@
+"""Script steps as a scenario writes them; the fields are those of `docs/protocol.md`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Step = dict[str, Any]
+
+
+def connect(**fields: Any) -> Step:
+    return {"do": "connect", **fields}
+
+
+def send(text: str | None = None, **fields: Any) -> Step:
+    return {"do": "send", **({} if text is None else {"text": text}), **fields}
+
+
+def ask(text: str | None = None, **fields: Any) -> Step:
+    return {"do": "ask", **({} if text is None else {"text": text}), **fields}
+
+
+def flood(total: int, size: int, **fields: Any) -> Step:
+    return {"do": "flood", "total": total, "size": size, **fields}
+
+
+def expect(**fields: Any) -> Step:
+    return {"do": "expect", **fields}
+
+
+def read(on: bool) -> Step:
+    return {"do": "read", "on": on}
+
+
+def half_close(**fields: Any) -> Step:
+    return {"do": "half-close", **fields}
+
+
+def close(**fields: Any) -> Step:
+    return {"do": "close", **fields}
+
+
+def reset(**fields: Any) -> Step:
+    return {"do": "reset", **fields}
+
+
+def idle(for_s: float, **fields: Any) -> Step:
+    return {"do": "idle", "for_s": for_s, **fields}
+
+
+def wait(go: str, **fields: Any) -> Step:
+    return {"do": "wait", "go": go, **fields}
+
+
+def repeat(steps: list[Step], times: int = 0, every_s: float = 0.0, **fields: Any) -> Step:
+    return {"do": "repeat", "times": times, "every_s": every_s, "steps": steps, **fields}
+
+
+def hang(**fields: Any) -> Step:
+    return {"do": "hang", **fields}
