@@ -34,7 +34,9 @@ class Loop:
     """Waits for descriptors and timers and calls back, until stopped."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        # poll(2) and not epoll(7): the probe waits for a dozen descriptors, and standard input may be
+        # a file, which epoll refuses.
+        self._selector = selectors.PollSelector()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = (
             itertools.count()
@@ -45,7 +47,7 @@ class Loop:
         """Call `callback(ready)` whenever `fd` is ready for what `mask` asks (READ, WRITE or both).
 
         Level-triggered; errors and hang-ups count as ready. Registering again replaces mask and
-        callback. Raises PermissionError for what cannot be polled (a regular file).
+        callback.
         """
         if fd in self._selector.get_map():
             self._selector.modify(fd, mask, callback)
@@ -67,7 +69,7 @@ class Loop:
         timer.cancelled = True
 
     def stop(self) -> None:
-        """Let `run` return after the callback under way."""
+        """Let `run` return once the callbacks that are due now have been called."""
         self._running = False
 
     def run(self) -> None:
@@ -78,8 +80,6 @@ class Loop:
                 # An earlier callback of this round may have let go of this descriptor.
                 if self._selector.get_map().get(key.fd) is key:
                     cast(Callable[[int], None], key.data)(ready)
-                if not self._running:
-                    return
             self._run_due()
 
     def close(self) -> None:
@@ -101,5 +101,3 @@ class Loop:
         for timer in due:
             if not timer.cancelled:
                 timer.callback()
-            if not self._running:
-                return
