@@ -34,8 +34,8 @@ class Loop:
     """Waits for descriptors and timers and calls back, until stopped."""
 
     def __init__(self) -> None:
-        # poll(2) and not epoll(7): the probe waits for a dozen descriptors, and standard input may be
-        # a file, which epoll refuses.
+        # poll(2) and not epoll(7): the probe waits for a dozen descriptors, and standard input may
+        # be a file, which epoll refuses.
         self._selector = selectors.PollSelector()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = (
