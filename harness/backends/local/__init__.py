@@ -1,0 +1,1 @@
+"""What the two backends without an engine share: processes forked from one warm interpreter."""
