@@ -1,0 +1,180 @@
+"""TCP sockets as the kernel has them: the rows of `inet_diag`, for both families.
+
+sock_diag(7) gives what `ss -tinem` shows. Names of states are those of RFC 9293 section 3.3.2. Some
+rows read differently from others:
+
+* LISTEN: `recv_q` is the length of the accept queue, `send_q` the size it may have.
+* A row of the accept queue is ESTABLISHED or CLOSE-WAIT with inode 0: no process has it yet.
+* Inode 0 in FIN-WAIT, CLOSING, LAST-ACK and TIME-WAIT: the process has closed it, the kernel alone
+  still holds it.
+* Elsewhere the queues count as the kernel counts, in sequence numbers: a FIN that was received and
+  not read, or sent and not acknowledged, is one.
+* A socket that was reset has no row at all any more, though its descriptor may stay open.
+
+IPv4 in IPv6 (`::ffff:10.0.0.2`, what a dual-stack server sees) is shown as what it is on the wire.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from harness.probe.netlink import NETLINK_SOCK_DIAG, Netlink, attributes
+
+SOCK_DIAG_BY_FAMILY = 20
+_INET_DIAG_INFO = 2
+_REQUEST = struct.Struct("=BBBxI HH16x16x I8x")  # inet_diag_req_v2; the ports in network order
+_MESSAGE = struct.Struct("=BBBB 2s2s16s16s 4xQ IIIII")  # inet_diag_msg
+_INFO = struct.Struct("=8xI12xI 16xI4xI 44xI 16xQQ8xI")  # tcp_info up to tcpi_notsent_bytes
+_SND_WND_AT = 228  # tcpi_snd_wnd, which kernels before 5.4 do not have
+
+STATES = {
+    1: "ESTABLISHED",
+    2: "SYN-SENT",
+    3: "SYN-RECEIVED",
+    4: "FIN-WAIT-1",
+    5: "FIN-WAIT-2",
+    6: "TIME-WAIT",
+    7: "CLOSED",
+    8: "CLOSE-WAIT",
+    9: "LAST-ACK",
+    10: "LISTEN",
+    11: "CLOSING",
+    12: "SYN-RECEIVED",  # the kernel's own name for a request that is not a whole socket yet
+}
+TIMERS = {1: "retransmit", 2: "keepalive", 3: "time-wait", 4: "probe"}
+_EVERY_STATE = sum(1 << number for number in STATES)
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TcpInfo:
+    """What `TCP_INFO` says of a connection; times in seconds, sizes in bytes."""
+
+    rto_s: float
+    unacked: int  # segments
+    last_sent_s: float
+    last_received_s: float
+    total_retransmits: int
+    bytes_acked: int
+    bytes_received: int
+    not_sent: int
+    send_window: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As in a snapshot's rows."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One TCP socket. `info` is None where it was not asked for or the kernel has none."""
+
+    family: int  # 4 or 6, as on the wire
+    state: str
+    local: Address
+    peer: Address
+    inode: int
+    recv_q: int
+    send_q: int | None
+    uid: int
+    timer: tuple[str, float] | None  # which one, and in how many seconds it fires
+    retransmits: int
+    cookie: int  # names the socket for as long as it lives
+    info: TcpInfo | None
+
+
+class InetDiag:
+    """The socket table by netlink. OSError at the start, or ENOENT at a dump, when it is refused."""
+
+    source = "inet_diag"
+
+    def __init__(self) -> None:
+        self._netlink = Netlink(NETLINK_SOCK_DIAG)
+
+    def rows(self, port: int | None = None, *, info: bool = False) -> list[Row]:
+        """All TCP sockets of this network namespace, or those whose local port is `port`."""
+        found: dict[int, Row] = {}
+        for family in (socket.AF_INET, socket.AF_INET6):
+            request = _REQUEST.pack(
+                family,
+                socket.IPPROTO_TCP,
+                1 << (_INET_DIAG_INFO - 1) if info else 0,
+                _EVERY_STATE,
+                socket.htons(port or 0),
+                0,
+                0,
+            )
+            for body in self._netlink.dump(SOCK_DIAG_BY_FAMILY, request):
+                row = parse(body)
+                # A dump in pieces may meet a socket twice when its hash chain changes meanwhile.
+                found[row.cookie] = row
+        return list(found.values())
+
+    def close(self) -> None:
+        """Let go of the netlink socket."""
+        self._netlink.close()
+
+
+def parse(body: bytes) -> Row:
+    """A row from the body of one `inet_diag_msg` with its attributes."""
+    (
+        family, state, timer, retransmits, sport, dport, source, destination, cookie,
+        expires_ms, recv_q, send_q, uid, inode,
+    ) = _MESSAGE.unpack_from(body)  # fmt: skip
+    family, local_ip, peer_ip = _addresses(family, source, destination)
+    return Row(
+        family=family,
+        state=STATES[state],
+        local=(local_ip, int.from_bytes(sport, "big")),
+        peer=(peer_ip, int.from_bytes(dport, "big")),
+        inode=inode,
+        recv_q=recv_q,
+        send_q=send_q,
+        uid=uid,
+        timer=(TIMERS[timer], expires_ms / 1000) if timer in TIMERS else None,
+        retransmits=retransmits,
+        cookie=cookie,
+        info=_info(body) if len(body) > _MESSAGE.size else None,
+    )
+
+
+def _info(body: bytes) -> TcpInfo | None:
+    for kind, value in attributes(body, _MESSAGE.size):
+        if kind == _INET_DIAG_INFO and len(value) >= _INFO.size:
+            return parse_info(value)
+    return None
+
+
+def parse_info(value: bytes) -> TcpInfo:
+    """The kernel's `struct tcp_info`, which newer kernels only ever made longer."""
+    (
+        rto_us, unacked, sent_ms, received_ms, total, acked, received, not_sent,
+    ) = _INFO.unpack_from(value)  # fmt: skip
+    has_window = len(value) >= _SND_WND_AT + 4
+    return TcpInfo(
+        rto_s=rto_us / 1e6,
+        unacked=unacked,
+        last_sent_s=sent_ms / 1000,
+        last_received_s=received_ms / 1000,
+        total_retransmits=total,
+        bytes_acked=acked,
+        bytes_received=received,
+        not_sent=not_sent,
+        send_window=struct.unpack_from("=I", value, _SND_WND_AT)[0] if has_window else None,
+    )
+
+
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def _addresses(family: int, source: bytes, destination: bytes) -> tuple[int, str, str]:
+    if family == socket.AF_INET:
+        return 4, socket.inet_ntoa(source[:4]), socket.inet_ntoa(destination[:4])
+    if source[:12] == _MAPPED:
+        return 4, socket.inet_ntoa(source[12:]), socket.inet_ntoa(destination[12:])
+    inet6 = socket.AF_INET6
+    return 6, socket.inet_ntop(inet6, source), socket.inet_ntop(inet6, destination)
