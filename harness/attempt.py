@@ -1,0 +1,141 @@
+"""One attempt at a scenario in one lab: bystanders, baseline, rounds, what must hold after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.backends.base import LabNodes
+from harness.channel import ChannelError, Refused
+from harness.lab import AT_ONCE_S, LEEWAY_S, Lab, Unproven
+from harness.observations import Recorder
+from harness.steps import ask, close, connect
+
+if TYPE_CHECKING:
+    from harness.stage import Playing
+
+# The share of one core that a server with nothing to do may use, looked at over so long.
+CALM_SHARE = 0.2
+CALM_FOR_S = 0.2
+CALM_WITHIN_S = 2.0
+
+# How long a fresh client waits, after the round, to be connected and answered.
+SERVICE_WITHIN_S = 5.0
+
+# A silence beyond this share of the promised idle timeout may end the holder's connection.
+SILENCE_ALLOWED = 0.5
+
+
+class Attempt:
+    """Plays and records; what goes wrong on the way is recorded too, never raised."""
+
+    def __init__(self, playing: Playing, nodes: LabNodes, recorder: Recorder) -> None:
+        self.playing = playing
+        self.lab = Lab(
+            nodes,
+            playing.subject,
+            playing.family,
+            recorder,
+            quiet=playing.quiet,
+            case=playing.scenario.cases[playing.case],
+            scale=playing.scale,
+        )
+
+    def run(self) -> None:
+        """From the subject's start to its last words."""
+        lab = self.lab
+        try:
+            if self._starts():
+                self._play_rounds()
+        except Unproven as error:
+            lab.record("unproven", reason=str(error))
+        except Refused as error:
+            lab.record("aborted", error=str(error))
+        finally:
+            self._put_on_record(self._last_words)
+            self._put_on_record(lab.close)
+
+    def _starts(self) -> bool:
+        """Whether the subject listens in time; no connection is made to find out."""
+        within = self.playing.subject.start_s
+        self.lab.start_subject()
+        if self.lab.wait_for({"listening": self.lab.port}, within):
+            return True
+        self.lab.record("deaf", within_s=within, port=self.lab.port)
+        return False
+
+    def _play_rounds(self) -> None:
+        lab = self.lab
+        lab.bystanders.gather()
+        # A subject that never rests is for `resource.idle-cpu` to name, once.
+        rests = self._look_at_cpu("before the scenario")
+        for number in range(1, self.playing.scenario.rounds + 1):
+            lab.round = number
+            self.playing.scenario.body(lab)
+            if lab.over:
+                return
+            self._settle()
+            if rests:
+                self._look_at_cpu(f"after round {number}")
+            lab.bystanders.resume()
+
+    def _settle(self) -> None:
+        """The round is over: service goes on, and nothing is left but the bystanders."""
+        lab = self.lab
+        promise = lab.promises.idle_timeout_s
+        if promise is not None and lab.bystanders.silent_for() > SILENCE_ALLOWED * promise:
+            lab.bystanders.let_holder_go()
+        lab.bystanders.resume()
+        after = lab.play(
+            "after", connect(within_s=SERVICE_WITHIN_S), ask("and now?"), close(), client="after"
+        )
+        after.ended(within_s=2 * SERVICE_WITHIN_S)
+        lab.collect()
+        for fault in reversed(tuple(lab.faults)):
+            lab.heal(fault)
+        lab.drop_scripts()
+        lab.bystanders.pause()
+        condition = lab.only_bystanders()
+        held = lab.wait_for(condition, AT_ONCE_S + LEEWAY_S)
+        label = f"round {lab.round}"
+        lab.snapshot(label)
+        lab.record(
+            "settled",
+            label=label,
+            held=held,
+            connections=sum(g.count for g in lab.groups.values() if g.round == lab.round),
+            peers=condition["only"]["peers"],
+            inodes=condition["only"]["inodes"],
+        )
+
+    def _look_at_cpu(self, when: str) -> bool:
+        """Whether the subject rests while nobody speaks."""
+        self.lab.bystanders.pause()
+        condition = {"idle": {"for_s": CALM_FOR_S, "cpu_share_at_most": CALM_SHARE}}
+        held, seen = True, None
+        try:
+            self.lab.probe.request("wait", condition=condition, within_s=CALM_WITHIN_S)
+        except Refused as refused:
+            held, seen = False, str(refused)
+        self.lab.record("calm", when=when, held=held, seen=seen)
+        self.lab.bystanders.resume()
+        return held
+
+    def _last_words(self) -> None:
+        lab = self.lab
+        lab.bystanders.resume()
+        lab.bystanders.leave()
+        lab.collect()
+        for fault in reversed(tuple(lab.faults)):
+            lab.heal(fault)
+        status = lab.process.wait(0) if lab.process else None
+        if status is not None and not lab.over:
+            lab.record("death", status=status)
+        lab.record("end", status=status, log=list(lab.process.log()) if lab.process else [])
+
+    def _put_on_record(self, act: Callable[[], None]) -> None:
+        """A lab that broke must not hide what was seen in it before."""
+        try:
+            act()
+        except (ChannelError, Unproven, OSError) as error:
+            self.lab.record("aborted", error=str(error))

@@ -1,0 +1,71 @@
+"""Options, fixtures and hooks of `pytest harness/`; the work is done elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import options, runner
+from harness.errors import UsageError
+from harness.report.terminal import Summary
+from harness.scenario import Scenario
+from harness.stage import Stage
+
+STATUS_OF_BAD_INPUT = 2
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.declare(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Check all input before anything starts, and play in parallel unless told otherwise."""
+    try:
+        config.stash[runner.OPTIONS] = options.read(config)
+        if config.getoption("--list"):
+            runner.print_catalogue()
+            return 0
+        runner.set_workers(config)
+        runner.start(config)
+    except UsageError as error:
+        print(f"iolab: {error}")
+        return STATUS_OF_BAD_INPUT
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scenario(entry): a scenario of the catalogue")
+    if not runner.is_worker(config):
+        config.pluginmanager.register(Summary(config), "iolab-summary")
+
+
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["iolab"] = runner.handed_down(node.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    runner.finish(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    runner.parametrize(metafunc)
+
+
+@pytest.fixture(scope="session")
+def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
+    """Where this process plays its scenarios."""
+    with runner.stage(pytestconfig) as stage:
+        yield stage
+
+
+@pytest.fixture
+def play(request: pytest.FixtureRequest, stage: Stage) -> Any:
+    """Plays the scenario of this test in the form that it is parametrised with."""
+
+    def play(scenario: Scenario) -> None:
+        runner.play(stage, request.node, scenario, request.param)
+
+    return play

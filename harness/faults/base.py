@@ -1,0 +1,57 @@
+"""The contract of a fault: something done to a lab from outside the scripts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+F = TypeVar("F", bound="Fault")
+
+FAULTS: dict[str, type[Fault]] = {}
+
+Seen = dict[str, Any]
+
+
+class Fault(ABC):
+    """A dataclass whose fields are its parameters, with units in their names.
+
+    A fault is brought about and taken away through `Lab.inject` and `Lab.heal`, which put on record
+    what was seen.
+    """
+
+    name: ClassVar[str]
+    what: ClassVar[str]
+    shown_by: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def inject(self, lab: Lab) -> Seen:
+        """Bring it about; returns once it was observed to hold, with what was seen.
+
+        Raises Unproven when it cannot be shown to hold.
+        """
+
+    @abstractmethod
+    def heal(self, lab: Lab) -> Seen:
+        """Take it away; returns once it was observed to be gone, with what was seen.
+
+        Raises Unproven when it cannot be shown to have held all the while, or to be gone.
+        """
+
+    def fields(self) -> dict[str, Any]:
+        """The parameters, for the record."""
+        return {
+            name: value
+            for name, value in asdict(self).items()  # type: ignore[call-overload]
+            if isinstance(value, str | int | float | bool | None | list | dict)
+        }
+
+
+def register(fault: type[F]) -> type[F]:
+    """Enter a fault into the registry, under its name."""
+    FAULTS[fault.name] = fault
+    return fault

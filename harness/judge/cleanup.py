@@ -1,0 +1,244 @@
+"""The cleanup verdict: did the server let go of every dead socket, in time?
+
+Judged by the identity of sockets and descriptors first, then by what else a server may keep: CPU,
+threads, children, zombies, memory. TIME-WAIT and the closing states that the kernel alone holds are
+no leak: the server has closed those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.judge import words
+from harness.judge.scene import Record, Scene
+from harness.judge.verdict import Finding, Level
+
+# A count that grows by at least this share of the connections of each round, round after round, is
+# a leak; a pool or a cache stops growing.
+GROWS_WITH = 0.5
+
+# Resident memory that stays after each round, per connection of the round, beyond allocator noise.
+MEMORY_PER_CONNECTION = 512
+MEMORY_NOISE = 1 << 20
+
+
+def judge_cleanup(scene: Scene) -> list[Finding]:
+    """All findings on cleanup."""
+    if scene.of_kind("death"):
+        # The kernel closed everything with the process: nothing can be said of its cleanup.
+        return [
+            Finding(
+                "cleanup",
+                Level.UNKNOWN,
+                "died",
+                "the server ended by itself, and the kernel closed its sockets",
+            )
+        ]
+    removals = list(_removals(scene))
+    named = {row for finding in removals for row in finding.evidence}
+    settled = [f for f in _settled(scene) if not set(f.evidence[:1]) <= named or not named]
+    return [
+        *removals,
+        *settled,
+        *_calm(scene),
+        *_rounds(scene),
+        *_memory(scene),
+        *_stops(scene),
+    ]
+
+
+def _removals(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("removal"):
+        if record["held"]:
+            continue
+        snapshot = scene.snapshot_near(record["t"] - 0.001) or {"sockets": [], "processes": []}
+        left = leftovers(scene, snapshot, record["peers"], record["inodes"])
+        yield Finding(
+            "cleanup",
+            Level.FAILED,
+            _cause(left),
+            f"{len(left)} of {len(record['peers'])} dead connections were not removed within "
+            f"{record['within_s']:.1f} s ({record['promise']})",
+            tuple(words.listed(left, "sockets") + words.threads(scene, snapshot)),
+        )
+
+
+def leftovers(
+    scene: Scene, snapshot: Record, peers: list[list[object]], inodes: list[int]
+) -> list[str]:
+    """What the subject still holds of these connections, each in words."""
+    wanted = {tuple(peer) for peer in peers}
+    left, told = [], set()
+    for row in snapshot["sockets"]:
+        if row["peer"] and tuple(row["peer"]) in wanted and (row["owners"] or row["inode"]):
+            left.append(words.socket(scene, row))
+            told.add(row["inode"])
+        elif row["peer"] and tuple(row["peer"]) in wanted and row["state"] in NEVER_ACCEPTED:
+            left.append(words.socket(scene, row))
+    left += [
+        words.descriptor(pid, fd, inode, "a scripted connection")
+        for pid, fd, inode in held(snapshot)
+        if inode in set(inodes) - told
+    ]
+    return left
+
+
+NEVER_ACCEPTED = ("ESTABLISHED", "CLOSE_WAIT", "CLOSE-WAIT")
+
+
+def held(snapshot: Record) -> Iterator[tuple[int, str, int]]:
+    """(process, descriptor, inode) of every socket descriptor of the subject."""
+    for process in snapshot["processes"]:
+        for fd, target in process["fds"].items():
+            if target.startswith("socket:["):
+                yield process["pid"], fd, int(target[8:-1])
+
+
+def _cause(left: list[str]) -> str:
+    if any("CLOSE-WAIT" in line and "never accepted" not in line for line in left):
+        return "CLOSE-WAIT"
+    if any("is dead, yet descriptor" in line for line in left):
+        return "descriptor leaked"
+    if any("never accepted" in line for line in left):
+        return "never accepted"
+    return "not removed"
+
+
+def _settled(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("settled"):
+        if record["held"]:
+            continue
+        snapshot = scene.snapshot(record["label"])
+        if snapshot is None:
+            continue
+        left = _strangers(scene, snapshot, record["peers"], record["inodes"])
+        if not left:
+            continue
+        yield Finding(
+            "cleanup",
+            Level.FAILED,
+            _cause(left),
+            f"{len(left)} sockets are left after round {record['round']}, not there before",
+            tuple(words.listed(left, "sockets") + words.threads(scene, snapshot)),
+        )
+
+
+def _strangers(
+    scene: Scene, snapshot: Record, peers: list[list[object]], inodes: list[int]
+) -> list[str]:
+    allowed, known = {tuple(peer) for peer in peers}, set(inodes)
+    left, told = [], set()
+    for row in snapshot["sockets"]:
+        told.add(row["inode"])
+        if row["state"] == "LISTEN" or not row["peer"] or tuple(row["peer"]) in allowed:
+            continue
+        if row["owners"] or row["state"] in NEVER_ACCEPTED:
+            left.append(words.socket(scene, row))
+    other = set(snapshot.get("other_sockets", ()))
+    left += [
+        words.descriptor(pid, fd, inode, "a connection that was reset")
+        for pid, fd, inode in held(snapshot)
+        if inode not in known | told | other
+    ]
+    return left
+
+
+def _calm(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("calm")[1:]:
+        if not record["held"]:
+            near = scene.snapshot_near(record["t"] - 0.001)
+            yield Finding(
+                "cleanup",
+                Level.FAILED,
+                "spins",
+                f"the server burns CPU with nothing to do ({record['when']})",
+                (
+                    f"{record['seen']}; before the scenario it was calm",
+                    *words.threads(scene, near),
+                ),
+            )
+
+
+def _rounds(scene: Scene) -> Iterator[Finding]:
+    """Growth between equal rounds of the same load: the third against the second."""
+    rounds = [(r, scene.snapshot(r["label"])) for r in scene.of_kind("settled")]
+    kept = [(r, s) for r, s in rounds if s is not None]
+    if len(kept) < 3:
+        return
+    connections = kept[-1][0]["connections"]
+    figures = [_figures(snapshot) for _, snapshot in kept[-3:]]
+    for name in ("threads", "children", "zombies", "descriptors"):
+        first, second, third = (figure[name] for figure in figures)
+        if third - second >= max(1, GROWS_WITH * connections) and second > first:
+            yield _growth(name, first, second, third, connections, scene)
+    first, second, third = (figure["memory"] for figure in figures)
+    noise = MEMORY_NOISE + MEMORY_PER_CONNECTION * connections
+    if third - second > noise and second - first > noise:
+        yield _growth("memory", first, second, third, connections, scene)
+
+
+def _figures(snapshot: Record) -> dict[str, int]:
+    processes = snapshot["processes"]
+    return {
+        "threads": sum(len(p["threads"]) for p in processes if p["state"] != "Z"),
+        "children": sum(p["state"] != "Z" for p in processes) - 1,
+        "zombies": sum(p["state"] == "Z" for p in processes),
+        "descriptors": sum(len(p["fds"]) for p in processes),
+        "memory": sum(p["rss"] for p in processes),
+    }
+
+
+def _growth(
+    name: str, first: int, second: int, third: int, connections: int, scene: Scene
+) -> Finding:
+    show = words.quantity if name == "memory" else str
+    return Finding(
+        "cleanup",
+        Level.FAILED,
+        f"{name} left behind",
+        f"{name} grow with every round of {connections} connections: "
+        f"{show(first)}, {show(second)}, {show(third)}",
+        tuple(words.threads(scene, scene.snapshots[-1])) if name != "memory" else (),
+        timed=False,
+        conditional=False,
+    )
+
+
+def _memory(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("growth"):
+        if record["grown"] > record["allowed"]:
+            yield Finding(
+                "cleanup",
+                Level.FAILED,
+                "memory unbounded",
+                f"resident memory grew by {words.quantity(record['grown'])} while "
+                f"{words.quantity(record['offered'])} were offered "
+                f"(allowed: {words.quantity(record['allowed'])})",
+                (f"at first {words.quantity(record['before'])}, {record['how']}",),
+                timed=False,
+            )
+
+
+def _stops(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("stop"):
+        if record["status"] is None:
+            yield Finding(
+                "cleanup",
+                Level.FAILED,
+                "does not stop",
+                f"it still runs {record['within_s']:.1f} s after {record['asked']}",
+                tuple(words.threads(scene, scene.snapshot_near(record["t"] - 0.001)))
+                + tuple(words.log_tail(scene.end)),
+            )
+        elif record["allowed"] is not None and record["status"] not in record["allowed"]:
+            yield Finding(
+                "cleanup",
+                Level.FAILED,
+                "exit status",
+                f"after {record['asked']}: {words.exit_status(record['status'])}, "
+                f"expected {' or '.join(map(words.exit_status, record['allowed']))}",
+                tuple(words.log_tail(scene.end, lines=12)),
+                timed=False,
+            )
+        for what in record.get("wrong", ()):
+            yield Finding("cleanup", Level.FAILED, "after the end", what)

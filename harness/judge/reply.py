@@ -1,0 +1,202 @@
+"""The reply verdict: did every client get its own answer, whole, in order, in time?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from harness.judge import words
+from harness.judge.scene import Record, Scene, address
+from harness.judge.verdict import Finding, Level
+
+# A request of a bystander is late after this, or after so many times its median before the trigger.
+LATE_AFTER_S = 1.0
+LATE_AFTER_MEDIANS = 20
+
+WRONG_BYTES = ("mismatch", "surplus")
+
+# How a server turns a client away so that the client knows it.
+CLEAR_REFUSALS = ("refused", "reset", "eof", "broken-pipe")
+
+CAUSES = {
+    "mismatch": "wrong bytes",
+    "surplus": "wrong bytes",
+    "late": "no reply",
+    "refused": "refused",
+    "reset": "cut off",
+    "eof": "cut off",
+    "broken-pipe": "cut off",
+    "timed-out": "cut off",
+    "unreachable": "cut off",
+    "os": "cut off",
+}
+
+
+def judge_reply(scene: Scene) -> list[Finding]:
+    """All findings on replies."""
+    death = list(_death(scene))
+    others = [*_scripts(scene), *_bystanders(scene), *_kept(scene)]
+    if death:
+        # What a dead server did not answer is not a second bug.
+        others = [f for f in others if f.cause == "wrong bytes"]
+    return death + others
+
+
+def _death(scene: Scene) -> Iterator[Finding]:
+    """An early end of the server, told apart from a server that is silent."""
+    for deaf in scene.of_kind("deaf"):
+        near = scene.snapshot_near(deaf["t"] - 0.001)
+        listening = [row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"]
+        where = ", ".join(address(row["local"]) for row in listening) or "nowhere"
+        yield Finding(
+            "reply",
+            Level.FAILED,
+            "not listening",
+            f"it did not listen on port {deaf['port']} within {deaf['within_s']:.0f} s",
+            (f"it listens {where}", *words.threads(scene, near), *words.log_tail(scene.end)),
+            conditional=False,
+        )
+    for death in scene.of_kind("death"):
+        yield Finding(
+            "reply",
+            Level.FAILED,
+            "died",
+            f"the server ended by itself: {words.exit_status(death['status'])}",
+            tuple(words.log_tail(scene.end, lines=12)),
+            timed=False,
+            conditional=False,
+        )
+
+
+def _scripts(scene: Scene) -> Iterator[Finding]:
+    for name, group in scene.groups.items():
+        if name in scene.bystander_groups:
+            continue
+        reports = scene.reports_of(name)
+        for kind, guilty in _by_kind(reports, group["must"]).items():
+            yield _shortfall(scene, name, kind, guilty, len(reports))
+
+
+def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
+    """The reports that fall short of what is demanded, by the kind of their failure."""
+    found: dict[str, list[Record]] = {}
+    for report in reports:
+        failure = report.get("failure")
+        kind = failure["kind"] if failure else "unfinished"
+        if report["outcome"] == "ok":
+            continue
+        if must == "nothing" and kind not in WRONG_BYTES:
+            continue
+        if must == "served-or-refused" and kind in CLEAR_REFUSALS:
+            continue
+        found.setdefault(kind, []).append(report)
+    return found
+
+
+def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: int) -> Finding:
+    first = guilty[0]
+    when = (first.get("failure") or {}).get("t") or scene.end.get("t", 0.0)
+    evidence = words.listed([words.outcome(report) for report in guilty], "connections")
+    near = scene.snapshot_near(when)
+    if kind not in WRONG_BYTES:
+        evidence += _row_of(scene, near, first) + words.threads(scene, near)
+        evidence += words.log_tail(scene.end)
+    what = "unfinished" if kind == "unfinished" else kind
+    return Finding(
+        "reply",
+        Level.FAILED,
+        CAUSES.get(kind, "no reply"),
+        f"{len(guilty)} of {total} connections of {name} were not served: {what}",
+        tuple(evidence),
+        timed=kind not in WRONG_BYTES,
+    )
+
+
+def _row_of(scene: Scene, snapshot: Record | None, report: Record) -> list[str]:
+    """The connection's row in the server's kernel."""
+    if snapshot is None or not report.get("local"):
+        return []
+    for row in snapshot["sockets"]:
+        if row["peer"] == report["local"]:
+            return [words.socket(scene, row)]
+    return [f"no socket for {address(report['local'])} in the server's kernel"]
+
+
+def _bystanders(scene: Scene) -> Iterator[Finding]:
+    excused = sum(record["seconds"] for record in scene.of_kind("excuse"))
+    triggers = [record["t"] for record in scene.of_kind("trigger")]
+    for name in sorted(scene.bystander_groups):
+        for report in scene.reports_of(name):
+            waited = _waits(scene, report)
+            before = [s for t, s in waited if not triggers or t + s < triggers[0]]
+            usual = median(before) if before else 0.0
+            bound = max(LATE_AFTER_S, LATE_AFTER_MEDIANS * usual) + excused
+            late = [(t, s) for t, s in waited if s > bound]
+            if late:
+                yield _late(scene, report, max(late, key=lambda one: one[1]), bound, usual)
+            elif report["outcome"] == "failed":
+                yield _unserved_bystander(scene, report)
+
+
+def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:
+    """(when asked, how long it took) of each request; of one without its reply, so far."""
+    waits = [(t, s) for t, s in report["latencies"]]
+    if report.get("unanswered") is not None:
+        until = report.get("t", scene.end.get("t", report["unanswered"]))
+        waits.append((report["unanswered"], until - report["unanswered"]))
+    return waits
+
+
+def _late(
+    scene: Scene, report: Record, worst: tuple[float, float], bound: float, usual: float
+) -> Finding:
+    asked, took = worst
+    near = scene.snapshot_near(asked + bound / 2)
+    return Finding(
+        "reply",
+        Level.FAILED,
+        "stalled",
+        f"a healthy client waited {took:.1f} s for its answer (bound {bound:.1f} s)",
+        (
+            f"{words.outcome(report)}",
+            f"its requests took {usual * 1000:.1f} ms in the median before the trigger",
+            *_row_of(scene, near, report),
+            *words.threads(scene, near),
+            *words.log_tail(scene.end),
+        ),
+        conditional=False,
+    )
+
+
+def _unserved_bystander(scene: Scene, report: Record) -> Finding:
+    failure = report["failure"]
+    near = scene.snapshot_near(failure.get("t") or scene.end.get("t", 0.0))
+    return Finding(
+        "reply",
+        Level.FAILED,
+        CAUSES.get(failure["kind"], "no reply"),
+        f"a healthy client was not served: {failure['kind']}",
+        (
+            words.outcome(report),
+            *_row_of(scene, near, report),
+            *words.threads(scene, near),
+            *words.log_tail(scene.end),
+        ),
+        timed=failure["kind"] not in WRONG_BYTES,
+        conditional=False,
+    )
+
+
+def _kept(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("kept"):
+        if record["missing"]:
+            yield Finding(
+                "reply",
+                Level.FAILED,
+                "removed alive",
+                f"{len(record['missing'])} live connections were removed",
+                tuple(
+                    words.listed([scene.name_of(peer) for peer in record["missing"]], "connections")
+                    + words.log_tail(scene.end)
+                ),
+            )

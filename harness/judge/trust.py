@@ -1,0 +1,53 @@
+"""What puts a verdict in doubt: the harness judges itself too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.judge.reply import LATE_AFTER_S
+from harness.judge.scene import Scene
+
+# An agent or probe whose own loop was late by more than this share of a bystander's bound cannot
+# say that the subject was late.
+LATENESS_ALLOWED_S = LATE_AFTER_S / 5
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reason for UNKNOWN.
+
+    `unproven`: the circumstance or fault was not shown, so neither a pass nor a failure that rests
+    on it counts. Otherwise the harness was too slow, which spoils only failures that rest on a
+    measured time: lateness of the harness never makes a subject look quicker than it was.
+    """
+
+    reason: str
+    unproven: bool
+
+
+def doubts(scene: Scene) -> list[Doubt]:
+    """All reasons, the gravest first."""
+    return [*_unproven(scene), *_slow(scene)]
+
+
+def _unproven(scene: Scene) -> Iterator[Doubt]:
+    for proof in scene.of_kind("proof"):
+        if not proof["held"]:
+            yield Doubt(f"the circumstance was not seen: {proof['claim']}", unproven=True)
+    for record in scene.of_kind("unproven"):
+        yield Doubt(f"the fault was not seen: {record['reason']}", unproven=True)
+    for event in scene.events("wire-fault"):
+        yield Doubt(f"the wire cannot be trusted: {event['reason']}", unproven=True)
+    for record in scene.of_kind("aborted"):
+        yield Doubt(f"the scenario could not go on: {record['error']}", unproven=True)
+
+
+def _slow(scene: Scene) -> Iterator[Doubt]:
+    worst: dict[str, float] = {}
+    for event in scene.events("late"):
+        if event["late_s"] > LATENESS_ALLOWED_S:
+            source = event["source"]
+            worst[source] = max(worst.get(source, 0.0), event["late_s"])
+    for source, late in worst.items():
+        yield Doubt(f"harness too slow: the {source}'s own loop was {late:.2f} s late", False)

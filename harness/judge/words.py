@@ -1,0 +1,132 @@
+"""Evidence in words: sockets, threads, reports."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from harness.judge.scene import Record, Scene, address
+
+SHOWN = 5
+
+
+def quantity(size: int) -> str:
+    """Bytes as people read them."""
+    if size < 10_000:
+        return f"{size} B"
+    if size < 10 << 20:
+        return f"{size / 1024:.0f} KiB"
+    return f"{size / (1 << 20):.0f} MiB"
+
+
+def socket(scene: Scene, row: Record) -> str:
+    """One row of the server's socket table."""
+    owners = ", ".join(f"descriptor {fd} of process {pid}" for pid, fd in row["owners"])
+    waiting = [
+        f"{row[key]} bytes {what}"
+        for key, what in (("recv_q", "unread"), ("send_q", "unsent"))
+        if row.get(key)
+    ]
+    return (
+        f"{scene.name_of(row['peer'])}: {row['state'].replace('_', '-')} in the server's kernel"
+        + (f", {' and '.join(waiting)}" if waiting else "")
+        + (f", seen for {row['age_s']:.1f} s" if row.get("age_s") else "")
+        + (f"; {owners}" if owners else "; never accepted" if not row["inode"] else "")
+    )
+
+
+def descriptor(pid: int, fd: str, inode: int, whose: str) -> str:
+    """A descriptor whose socket is in no table any more."""
+    return (
+        f"{whose}: its socket {inode} is dead, yet descriptor {fd} of process {pid} still holds it"
+    )
+
+
+def threads(scene: Scene, snapshot: Record | None) -> list[str]:
+    """What each thread of the subject was doing, with the connection behind the descriptor."""
+    if snapshot is None or not isinstance(snapshot.get("processes"), list):
+        return []
+    rows = {(pid, fd): row for row in snapshot["sockets"] for pid, fd in row.get("owners", ())}
+    lines = [
+        thread_doing(scene, process, thread, rows)
+        for process in snapshot["processes"]
+        for thread in process.get("threads", ())
+    ]
+    if len(lines) > SHOWN:
+        lines = [*lines[:SHOWN], f"… and {len(lines) - SHOWN} more threads"]
+    return lines
+
+
+def thread_doing(
+    scene: Scene, process: Record, thread: Record, rows: dict[tuple[int, int], Record]
+) -> str:
+    """`python3 (14/14) was in sendto on descriptor 7, the connection of victim#0 …, for 2.0 s`."""
+    who = f"{process['name']} (process {process['pid']}"
+    who += f", thread {thread['tid']})" if thread["tid"] != process["pid"] else ")"
+    if process["state"] == "Z":
+        return f"{who} is a zombie"
+    call = thread.get("syscall")
+    if call in (None, "running"):
+        return f"{who} was running (no system call)"
+    text = f"{who} was in {call}"
+    fd = thread.get("fd")
+    if fd is not None:
+        text += f" on descriptor {fd}"
+        row = rows.get((process["pid"], fd))
+        if row is not None and row["state"] == "LISTEN":
+            text += ", the listener"
+        elif row is not None:
+            text += f", the connection of {scene.name_of(row['peer'])}"
+        else:
+            target = process["fds"].get(str(fd))
+            text += f" ({target})" if target else ""
+    if thread.get("since_s"):
+        text += f", for {thread['since_s']:.1f} s"
+    return text
+
+
+def outcome(report: Record) -> str:
+    """How a connection fared, in words."""
+    who = f"{report['connection']} {address(report['local'])}"
+    failure = report.get("failure")
+    got = (
+        f"sent {quantity(report['sent'])} ({report['messages']} messages), "
+        f"received {quantity(report['received'])} ({report['replies']} right replies)"
+    )
+    if failure:
+        told = f"{who}: {failure['kind']} at step {failure['step']}"
+        if failure.get("detail"):
+            told += f": {failure['detail']}"
+        if failure["kind"] == "mismatch":
+            told += f"; at byte {failure['at']} expected {failure['expected']!r}"
+            told += f", got {failure['got']!r}"
+        return f"{told}; {got}"
+    return (
+        f"{who}: {report['outcome']} at step {report['step']} ({report.get('doing', '?')}); {got}"
+    )
+
+
+def listed(items: list[str], what: str) -> list[str]:
+    """The first few, and how many more there are."""
+    if len(items) <= SHOWN:
+        return items
+    return [*items[:SHOWN], f"… and {len(items) - SHOWN} more {what}"]
+
+
+def log_tail(end: Record, lines: int = 5) -> list[str]:
+    """The server's last words and how it ended."""
+    said: list[Any] = end.get("log", [])
+    told = [f"its log: {line}" for _, _, line in said[-lines:]]
+    return told or ["its log is empty"]
+
+
+def exit_status(status: int | None) -> str:
+    """An exit status as people read it."""
+    if status is None:
+        return "still running"
+    if status < 0:
+        try:
+            return f"killed by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"killed by signal {-status}"
+    return f"exit status {status}"

@@ -1,0 +1,343 @@
+"""What a scenario's author uses: clients that play steps, the probe, proofs, faults, demands.
+
+Everything done here is recorded; nothing is judged here. A method that waits returns whether it
+held, and the judge reads the same from the records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.backends.base import Family, LabNodes, Node, Process, SubjectProcess
+from harness.bystanders import Bystanders
+from harness.channel import Channel, Refused
+from harness.observations import Recorder
+from harness.steps import Step
+from harness.subject import Subject
+
+if TYPE_CHECKING:
+    from harness.faults.base import Fault
+
+Record = dict[str, Any]
+Address = list[Any]
+
+# What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
+# hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
+AT_ONCE_S = 1.0
+
+# A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
+LEEWAY_S = 1.0
+
+Must = Literal["served", "served-or-refused", "nothing"]
+
+
+class Unproven(Exception):
+    """A circumstance or fault could not be shown to hold: the verdict is UNKNOWN."""
+
+
+class Group:
+    """Connections that play the same steps, named `NAME#0`, `NAME#1`, …"""
+
+    def __init__(self, lab: Lab, client: Client, name: str, count: int) -> None:
+        self.lab = lab
+        self.round = lab.round
+        self.client = client
+        self.name = name
+        self.count = count
+
+    def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
+        """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""
+        try:
+            self.client.channel.request(
+                "await", group=self.name, mark=mark, count=count or self.count, within_s=within_s
+            )
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            self.lab.snapshot(f"{self.name} did not reach {mark}")
+            return False
+        return True
+
+    def ended(self, within_s: float = 10.0) -> bool:
+        """Whether all of them come to the end of their steps."""
+        return self.reached("ended", within_s)
+
+    def go(self, signal: str = "go") -> float:
+        """Release the steps that wait for the signal; when that was."""
+        return float(self.client.channel.request("go", group=self.name, signal=signal)["t"])
+
+    def report(self) -> list[Record]:
+        """Each connection's report, now."""
+        answer = self.client.channel.request("report", group=self.name)
+        return list(answer["connections"])
+
+    def peers(self) -> list[Address]:
+        """Their own addresses, as the subject sees its peers."""
+        return [report["local"] for report in self.report() if report["local"]]
+
+    def info(self, k: int = 0) -> Record:
+        """The client kernel's view of one socket (TCP_INFO and queues)."""
+        return self.client.channel.request("info", connection=f"{self.name}#{k}")
+
+    def drop(self) -> None:
+        """Close what is left of them."""
+        self.client.channel.request("drop", group=self.name)
+
+
+class Client:
+    """A client node and the agent in it."""
+
+    def __init__(self, name: str, node: Node, process: Process, channel: Channel) -> None:
+        self.name = name
+        self.node = node
+        self.process = process
+        self.channel = channel
+
+
+class Lab:
+    """One subject with its probe and clients, in one playing of a scenario."""
+
+    def __init__(
+        self,
+        nodes: LabNodes,
+        subject: Subject,
+        family: Family,
+        recorder: Recorder,
+        *,
+        quiet: bool,
+        case: Any,
+        scale: float,
+    ) -> None:
+        self.nodes = nodes
+        self.subject = subject
+        self.promises = subject.promises
+        self.family: Family = family
+        self.recorder = recorder
+        self.quiet = quiet
+        self.case = case
+        self.scale = scale
+        self.round = 1
+        self.clients: dict[str, Client] = {}
+        self.groups: dict[str, Group] = {}
+        self.faults: list[Fault] = []
+        self.over = False
+        self.process: SubjectProcess | None = None
+        self.probe = self._channel("probe", nodes.pod.start_probe())
+        self.bystanders = Bystanders(self)
+        self._known: dict[str, list[int]] = {}
+
+    # The players
+
+    def _channel(self, name: str, process: Process) -> Channel:
+        channel = Channel(name, process, lambda record: self._hear(name, record))
+        channel.ready()
+        return channel
+
+    def _hear(self, source: str, record: Record) -> None:
+        self.recorder.add(source, record)
+
+    def record(self, kind: str, **fields: Any) -> Record:
+        """Add a record of the lab's own."""
+        return self.recorder.add("lab", {"kind": kind, "round": self.round, **fields})
+
+    @property
+    def target(self) -> Address:
+        """Where the subject is reached."""
+        return [self.nodes.pod.addresses[self.family], self.nodes.pod.port]
+
+    @property
+    def port(self) -> int:
+        return self.nodes.pod.port
+
+    def start_subject(self) -> SubjectProcess:
+        """Start the subject's command and wait until the probe sees it listen."""
+        self.process = self.nodes.pod.start_subject(self.probe)
+        return self.process
+
+    def client(self, name: str = "actors") -> Client:
+        """The client of that name; its node and agent start on first use."""
+        if name not in self.clients:
+            node = self.nodes.client(name)
+            process = node.spawn(["python3", "-m", "client", "agent"])
+            self.clients[name] = Client(name, node, process, self._channel(name, process))
+        return self.clients[name]
+
+    def play(
+        self,
+        name: str,
+        *steps: Step,
+        count: int = 1,
+        must: Must = "served",
+        client: str = "actors",
+        log: bool = True,
+        bind: Address | None = None,
+    ) -> Group:
+        """Let `count` connections play the steps; returns at once.
+
+        `must` is what the judge demands of their replies: `served` (every step succeeds),
+        `served-or-refused` (or they are turned away clearly: never left hanging) or `nothing`
+        (the scenario cuts them off itself; wrong bytes are wrong all the same).
+        """
+        if self.round > 1:
+            name = f"{name}@{self.round}"
+        agent = self.client(client)
+        group = Group(self, agent, name, count)
+        self.groups[name] = group
+        self.record("group", group=name, must=must, count=count, client=client)
+        agent.channel.request(
+            "play",
+            group=name,
+            script={"title": name, "step": list(steps)},
+            target=self.target,
+            bind=bind or [agent.node.addresses[self.family], 0],
+            count=count,
+            log=log,
+        )
+        return group
+
+    # The kernel's truth
+
+    def snapshot(self, label: str) -> Record:
+        """The probe's snapshot, recorded under the label."""
+        answer = self.probe.request("snapshot", label=label, port=self.port)
+        return dict(answer["snapshot"])
+
+    def wait_for(self, condition: Mapping[str, Any], within_s: float = 5.0) -> bool:
+        """Whether the probe sees the condition hold in time."""
+        try:
+            self.probe.request("wait", condition=dict(condition), within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            return False
+        return True
+
+    # Proofs and faults
+
+    def prove(self, claim: str, held: bool, seen: object = None) -> None:
+        """Put on record that a circumstance held; Unproven when it did not."""
+        self.record("proof", claim=claim, held=held, seen=seen)
+        if not held:
+            raise Unproven(f"{claim}: not seen to hold" + (f" ({seen})" if seen else ""))
+
+    def prove_by(self, claim: str, condition: Mapping[str, Any], within_s: float = 5.0) -> None:
+        """Prove a circumstance by a condition that the probe sees hold in time."""
+        self.prove(claim, self.wait_for(condition, within_s), dict(condition))
+
+    def inject(self, fault: Fault) -> Fault:
+        """Bring the fault about; returns once it was observed to hold."""
+        seen = fault.inject(self)
+        self.faults.append(fault)
+        self.record("fault", fault=fault.name, phase="inject", fields=fault.fields(), seen=seen)
+        return fault
+
+    def heal(self, fault: Fault) -> None:
+        """Take the fault away; returns once it was observed to be gone."""
+        self.faults.remove(fault)
+        seen = fault.heal(self)
+        self.record("fault", fault=fault.name, phase="heal", fields=fault.fields(), seen=seen)
+
+    def excuse(self, seconds: float, why: str) -> None:
+        """The lab itself holds up the subject for so long: bystanders may wait that much longer."""
+        self.record("excuse", seconds=seconds, why=why)
+
+    def figure(self, name: str, value: float, unit: str) -> None:
+        """A measured number for the report."""
+        self.record("figure", name=name, value=value, unit=unit)
+
+    # Demands
+
+    def trigger(self, *groups: Group) -> float:
+        """From here on the subject must act on these groups; says when that began.
+
+        Their sockets' identities are read now, while they are alive. In a quiet playing the
+        bystanders fall silent first.
+        """
+        if self.quiet:
+            self.bystanders.pause()
+        snapshot = self.snapshot("trigger")
+        inodes = {tuple(row["peer"]): row["inode"] for row in snapshot["sockets"] if row["peer"]}
+        for group in groups:
+            peers = group.peers()
+            found = (inodes.get(tuple(peer), 0) for peer in peers)
+            self._known[group.name] = [inode for inode in found if inode]
+        self.record("trigger", groups=[group.name for group in groups], quiet=self.quiet)
+        return float(snapshot["t"])
+
+    def expect_removed(
+        self, *groups: Group, within_s: float = AT_ONCE_S, promise: str = "at once"
+    ) -> bool:
+        """The subject must let go of every connection of the groups within the time from now.
+
+        `promise` says in words what the time rests on.
+        """
+        peers = [peer for group in groups for peer in group.peers()]
+        inodes = [inode for group in groups for inode in self._known.get(group.name, ())]
+        return self.expect_gone(peers, inodes, within_s=within_s, promise=promise)
+
+    def expect_gone(
+        self, peers: Sequence[Address], inodes: Iterable[int], *, within_s: float, promise: str
+    ) -> bool:
+        """The same for connections given by their peers' addresses and their inodes."""
+        inodes = list(inodes)
+        begun = time.monotonic()
+        held = self.wait_for(
+            {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}, within_s
+        )
+        self.record(
+            "removal",
+            peers=list(peers),
+            inodes=inodes,
+            within_s=within_s,
+            promise=promise,
+            held=held,
+            after_s=time.monotonic() - begun,
+        )
+        return held
+
+    def expect_kept(self, *groups: Group) -> None:
+        """Every connection of the groups must still be there."""
+        peers = [peer for group in groups for peer in group.peers()]
+        snapshot = self.snapshot("kept")
+        there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
+        self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
+
+    def collect(self) -> None:
+        """Put every connection's report on record."""
+        for client in self.clients.values():
+            client.channel.request("report")
+
+    def drop_scripts(self) -> None:
+        """Close what is left of the scripted connections, in an orderly way."""
+        for group in self.groups.values():
+            if group.client.name != "bystanders":
+                group.drop()
+
+    def close(self) -> None:
+        """End the agents and the probe."""
+        for client in self.clients.values():
+            client.channel.close()
+        self.probe.close()
+
+    def only_bystanders(self) -> Record:
+        """The condition that the subject holds no connection but those of its bystanders."""
+        baseline = self.bystanders.baseline
+        return {
+            "only": {
+                "port": self.port,
+                "peers": self.bystanders.peers(),
+                "inodes": sorted(inodes_of(baseline)) if baseline else [],
+            }
+        }
+
+
+def inodes_of(snapshot: Record) -> set[int]:
+    """The sockets behind the descriptors of the subject's processes."""
+    return {
+        int(target[len("socket:[") : -1])
+        for process in snapshot["processes"]
+        for target in process["fds"].values()
+        if target.startswith("socket:[")
+    }

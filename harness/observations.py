@@ -1,0 +1,70 @@
+"""What was observed in one playing of a scenario: plain records, kept in order, one NDJSON file.
+
+Every record has `t` (seconds of `CLOCK_MONOTONIC`) and `source`: the agent or probe that said it,
+or `lab` for what the harness itself did. Records of agents and probe are theirs, word for word
+(`docs/protocol.md`); records of the lab have a `kind`:
+
+| kind | says |
+| --- | --- |
+| `scenario` | first of all: what is played, against whom, and what the subject promises |
+| `group` | a group of connections begins: `must` says what is demanded of its replies |
+| `bystanders` | the healthy clients have connected; their `groups` |
+| `trigger` | from here on the subject must act; in a quiet playing nobody speaks any more |
+| `proof` | a circumstance that the scenario's name claims was (`held`) or was not shown |
+| `fault` | a fault was injected or healed, with the evidence |
+| `removal` | these connections must be gone; `held` says whether the probe saw that in time |
+| `kept` | these connections must still be there |
+| `settled` | after a round only bystanders may be left; `held`, `calm` (CPU) and the snapshot |
+| `growth` | resident memory while much was offered to the subject |
+| `excuse` | the lab itself held up the subject for so long |
+| `stop` | the subject was told to end, or its end was awaited |
+| `figure` | a measured number for the report |
+| `aborted` | the scenario could not go on |
+| `end` | last of all: the subject's exit status, its log and what the harness is unsure of |
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Recorder:
+    """Collects records from several threads; `path` gets one line each when it is closed."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.records: list[Record] = []
+        self._lock = threading.Lock()
+
+    def add(self, source: str, record: Record) -> Record:
+        """Keep a record; `t` is now where the source gave none."""
+        kept = {"t": time.monotonic(), "source": source, **record}
+        with self._lock:
+            self.records.append(kept)
+        return kept
+
+    def close(self) -> None:
+        """Write the file."""
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("w", encoding="utf-8") as file:
+                for record in self.records:
+                    file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+
+def load(path: Path) -> list[Record]:
+    """The records of a saved playing."""
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def of_kind(records: list[Record], *kinds: str) -> Iterator[Record]:
+    """The lab's records of these kinds, in order."""
+    return (record for record in records if record.get("kind") in kinds)

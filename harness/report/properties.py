@@ -1,0 +1,74 @@
+"""An outcome as properties of its test: plain texts, from which table, JUnit and JSON are made.
+
+They travel with pytest's own report, so they reach the main process from every worker.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.judge import SIDES, Finding, Level
+from harness.stage import Outcome
+from harness.subject import Subject
+
+Properties = list[tuple[str, object]]
+
+
+def of(outcome: Outcome, by_nature: tuple[str, str] | None) -> Properties:
+    """Everything a report says of a playing."""
+    playing, judgement = outcome.playing, outcome.judgement
+    levels: dict[str, str] = {side: str(judgement.side(side).level) for side in SIDES}
+    if by_nature is not None and levels[by_nature[0]] == Level.FAILED:
+        levels[by_nature[0]] = "FAILED (by nature)"
+    return [
+        ("scenario", playing.label),
+        ("title", playing.scenario.title),
+        ("subject", playing.subject.name),
+        ("ip", str(playing.family)),
+        *levels.items(),
+        ("seconds", f"{outcome.took_s:.2f}"),
+        ("attempts", json.dumps([str(attempt.level) for attempt in outcome.attempts])),
+        ("findings", json.dumps([_finding(f) for f in judgement.findings])),
+        ("figures", json.dumps([_figure(figure) for figure in judgement.figures])),
+        ("doubts", json.dumps([list(attempt.doubts) for attempt in outcome.attempts])),
+        ("observations", json.dumps([str(path) for path in outcome.files])),
+    ]
+
+
+def unsupported(label: str, subject: Subject, family: int, reason: str) -> Properties:
+    """A scenario that is not demanded of this subject, or cannot be played here."""
+    return [
+        ("scenario", label),
+        ("subject", subject.name),
+        ("ip", str(family)),
+        *((side, str(Level.UNSUPPORTED)) for side in SIDES),
+        ("reason", reason),
+    ]
+
+
+def in_words(outcome: Outcome) -> str:
+    """Why a playing failed, with its evidence."""
+    judgement = outcome.judgement
+    lines = [f"{outcome.playing.label} against {outcome.playing.subject.name}"]
+    if len(outcome.attempts) > 1:
+        lines[0] += f" (attempt {len(outcome.attempts)})"
+    for finding in judgement.findings:
+        lines.append(f"{finding.side}: {finding.level}: {finding.summary}")
+        lines += [f"    {line}" for line in finding.evidence]
+    lines.append(f"observations: {outcome.files[-1]}")
+    return "\n".join(lines)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "side": finding.side,
+        "level": str(finding.level),
+        "cause": finding.cause,
+        "summary": finding.summary,
+        "evidence": list(finding.evidence),
+    }
+
+
+def _figure(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in ("name", "value", "unit")}

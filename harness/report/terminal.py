@@ -1,0 +1,148 @@
+"""The table at the end of a run: a row a scenario, and under each failure its evidence in words."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.judge import SIDES
+
+STYLES = {
+    "OK": "green",
+    "INFORMATIONAL": "cyan",
+    "NON-STRICT": "yellow",
+    "UNSUPPORTED": "dim",
+    "UNKNOWN": "magenta",
+    "FAILED": "bold red",
+    "FAILED (by nature)": "blue",
+}
+
+Row = dict[str, Any]
+
+
+class Summary:
+    """A plugin of the run's main process: collects every playing, prints the table, writes JSON."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.rows: list[Row] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        row: Row = dict(report.user_properties)
+        if report.when == "call" and "scenario" in row:
+            for name in ("attempts", "findings", "figures", "doubts", "observations"):
+                row[name] = json.loads(row[name]) if name in row else []
+            row["passed"] = report.outcome != "failed"
+            self.rows.append(row)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.rows:
+            return
+        self.rows.sort(key=lambda row: (row["subject"], row["ip"], row["scenario"]))
+        console = Console(
+            file=terminalreporter._tw._file,
+            force_terminal=terminalreporter.hasmarkup or None,
+            width=max(100, terminalreporter._tw.fullwidth),
+            highlight=False,
+        )
+        console.print(table(self.rows))
+        for line in summary_lines(self.rows):
+            console.print(line)
+        results = self._config.getoption("--results")
+        if results:
+            write_results(Path(results), self.rows)
+
+
+def table(rows: list[Row]) -> Table:
+    """A row a scenario; under a failure its findings with their evidence."""
+    shown = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
+    shown.add_column("scenario", no_wrap=True)
+    shown.add_column("subject", no_wrap=True)
+    for side in SIDES:
+        shown.add_column(side, no_wrap=True)
+    shown.add_column("time", justify="right", no_wrap=True)
+    shown.add_column("")
+    for row in rows:
+        levels = [row[side] for side in SIDES]
+        shown.add_row(
+            escape(row["scenario"]),
+            escape(row["subject"]) + (" IPv6" if row["ip"] == "6" else ""),
+            *(f"[{STYLES[level]}]{level}[/]" for level in levels),
+            f"{float(row['seconds']):.1f} s" if "seconds" in row else "",
+            escape(_remark(row)),
+        )
+    return shown
+
+
+def _remark(row: Row) -> str:
+    if "reason" in row:
+        return str(row["reason"])
+    remarks = [f"{f['name']} {f['value']:g} {f['unit']}" for f in row["figures"]]
+    if len(row["attempts"]) > 1:
+        remarks.append(f"attempts: {', '.join(row['attempts'])}")
+    if not row["passed"]:
+        remarks += [finding["summary"] for finding in row["findings"][:1]]
+    return "; ".join(remarks)
+
+
+def summary_lines(rows: list[Row]) -> list[str]:
+    """Likely causes first, then the evidence of each failure, then the counts."""
+    lines = []
+    failed = [row for row in rows if not row["passed"] and "reason" not in row]
+    causes = Counter(
+        cause
+        for row in failed
+        for cause in {f["cause"] for f in row["findings"] if f["level"] == "FAILED"}
+    )
+    if causes:
+        lines.append("\n[bold]Likely causes[/]")
+        for cause, count in causes.most_common():
+            where = [r["scenario"] for r in failed if cause in {f["cause"] for f in r["findings"]}]
+            also = f" and {len(where) - 3} more" if len(where) > 3 else ""
+            lines.append(f"  {escape(cause)}: in {count} ({escape(', '.join(where[:3]))}{also})")
+    for row in failed:
+        lines.append(f"\n[bold]{escape(row['scenario'])}[/] against {escape(row['subject'])}")
+        for finding in row["findings"]:
+            style = STYLES[finding["level"]]
+            lines.append(
+                f"  {finding['side']}: [{style}]{finding['level']}[/]: {escape(finding['summary'])}"
+            )
+            lines += [f"      {escape(line)}" for line in finding["evidence"]]
+        lines += [f"  observations: {escape(path)}" for path in row["observations"][-1:]]
+    levels = Counter(row[side] for row in rows for side in SIDES)
+    again = [row for row in rows if len(row.get("attempts", ())) > 1]
+    counts = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
+    lines.append(f"\n{len(rows)} playings, {len(rows) * len(SIDES)} verdicts: {counts}")
+    if again:
+        lines.append(f"played more than once: {', '.join(escape(r['scenario']) for r in again)}")
+        lines += [f"  {escape(r['scenario'])}: {escape(str(r['doubts']))}" for r in again]
+    return lines
+
+
+RESULT_FIELDS = (
+    "scenario",
+    "subject",
+    "ip",
+    *SIDES,
+    "passed",
+    "seconds",
+    "attempts",
+    "findings",
+    "figures",
+    "doubts",
+    "observations",
+    "reason",
+)
+
+
+def write_results(path: Path, rows: list[Row]) -> None:
+    """One JSON record a playing (`docs/results.md`)."""
+    records = [{name: row[name] for name in RESULT_FIELDS if name in row} for row in rows]
+    path.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,192 @@
+"""Between pytest and the stage: what is played where, how a verdict becomes an outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.backends import choose
+from harness.backends.base import Backend, Family
+from harness.judge import SIDES, Judgement, Level
+from harness.options import RUNS, Options
+from harness.report import properties
+from harness.scenario import CATALOGUE, CATEGORIES, Scenario
+from harness.stage import Outcome, Playing, Stage
+from harness.subject import Subject
+
+OPTIONS = pytest.StashKey[Options]()
+BACKEND = pytest.StashKey[Backend]()
+
+# Scenarios wait most of their time: for timers of the subject, for packets, for containers.
+WORKERS_PER_CPU = 3
+MOST_WORKERS = 8
+
+# How many runs' observations are kept.
+RUNS_KEPT = 5
+
+
+@dataclass(frozen=True)
+class Form:
+    """In which form a scenario is played by one test."""
+
+    subject: Subject
+    family: Family
+    case: str
+    quiet: bool
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process plays for another one that collects the results."""
+    return hasattr(config, "workerinput")
+
+
+def set_workers(config: pytest.Config) -> None:
+    """Play side by side unless `-n` says otherwise, or a debugger wants the terminal."""
+    alone = config.getoption("usepdb") or config.getoption("collectonly")
+    if is_worker(config) or alone or config.getoption("numprocesses", None) is not None:
+        return
+    workers = min(MOST_WORKERS, WORKERS_PER_CPU * len(os.sched_getaffinity(0)))
+    config.option.numprocesses = workers
+    config.option.dist = "worksteal"
+    config.option.tx = ["popen"] * workers
+
+
+def start(config: pytest.Config) -> None:
+    """What the run's main process does once: choose the backend, make its images, sweep."""
+    if config.getoption("collectonly"):
+        return
+    options = config.stash[OPTIONS]
+    if is_worker(config):
+        name = config.workerinput["iolab"]["backend"]  # type: ignore[attr-defined]
+        config.stash[BACKEND] = choose.backend(name, current_id())
+        return
+    run_id = os.environ[VARIABLE] = current_id()
+    chosen, why = choose.choose(options.backend, run_id)
+    print(why, flush=True)
+    chosen.prepare()
+    config.stash[BACKEND] = chosen
+    _forget_old_runs()
+
+
+def handed_down(config: pytest.Config) -> dict[str, str]:
+    """What a worker must know."""
+    return {"backend": config.stash[BACKEND].name}
+
+
+def finish(config: pytest.Config) -> None:
+    """The run is over: nothing of it may be left on the machine."""
+    backend = config.stash.get(BACKEND, None)
+    if backend is not None and not is_worker(config):
+        backend.close()
+
+
+def folder() -> Path:
+    """Where this run's observations are."""
+    return RUNS / current_id()
+
+
+def _forget_old_runs() -> None:
+    runs = sorted(RUNS.glob("*/"), key=lambda path: path.stat().st_mtime)
+    for old in runs[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def print_catalogue() -> None:
+    """Every scenario with its title, by category."""
+    import importlib
+
+    for category in CATEGORIES:
+        importlib.import_module(f"harness.scenarios.test_{category}")
+    for entry in CATALOGUE.values():
+        forms = [case for case in entry.cases if case] + (["quiet"] if entry.quiet else [])
+        print(f"{entry.id:34} {entry.title}" + (f" ({', '.join(forms)})" if forms else ""))
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """One test for each subject, address family, case and playing."""
+    marker = metafunc.definition.get_closest_marker("scenario")
+    if marker is None:
+        return
+    entry: Scenario = marker.args[0]
+    options = metafunc.config.stash[OPTIONS]
+    forms = [
+        Form(subject, family, case, quiet)
+        for subject in options.subjects
+        for family in options.families
+        for case in entry.cases
+        for quiet in ([False, True] if entry.quiet else [False])
+    ]
+    names = [
+        f"{entry.label(f.case, f.quiet).replace(' ', '-')}-{f.subject.name}-ipv{f.family}"
+        for f in forms
+    ]
+    metafunc.parametrize("play", forms, indirect=True, ids=names)
+
+
+@contextlib.contextmanager
+def stage(config: pytest.Config) -> Iterator[Stage]:
+    """The stage of this process."""
+    backend = config.stash[BACKEND]
+    try:
+        yield Stage(backend, folder(), keep_on_fail=config.stash[OPTIONS].keep_on_fail)
+    finally:
+        if is_worker(config):
+            backend.close_labs()
+
+
+def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> None:
+    """Play one form of a scenario; the verdict becomes the test's outcome."""
+    options = item.config.stash[OPTIONS]
+    subject = form.subject
+    label = scenario.label(form.case, form.quiet)
+    reason = scenario.unsupported(
+        subject.promises, stage.backend.missing(), scenario.cases[form.case], None
+    )
+    if reason is not None:
+        item.user_properties += properties.unsupported(label, subject, form.family, reason)
+        pytest.skip(f"UNSUPPORTED: {reason}")
+    outcome = stage.play(
+        Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
+    )
+    by_nature = _by_nature(subject, scenario, form)
+    item.user_properties += properties.of(outcome, by_nature)
+    _conclude(outcome, by_nature)
+
+
+def _by_nature(subject: Subject, scenario: Scenario, form: Form) -> tuple[str, str] | None:
+    """(verdict, reason) where the manifest says that the subject fails this by its nature."""
+    for name in (
+        scenario.label(form.case, form.quiet),
+        scenario.label(form.case, False),
+        scenario.id,
+    ):
+        if name in subject.nature.fails:
+            return subject.nature.fails[name]
+    return None
+
+
+def _conclude(outcome: Outcome, by_nature: tuple[str, str] | None) -> None:
+    judgement = outcome.judgement
+    bad = [side for side in SIDES if judgement.side(side).level in (Level.FAILED, Level.UNKNOWN)]
+    if by_nature is not None:
+        side, reason = by_nature
+        if side not in bad:
+            pytest.fail(
+                f"{outcome.playing.label}: passed, yet the manifest says that its {side} fails by "
+                f"nature: {reason}",
+                pytrace=False,
+            )
+        bad = [other for other in bad if other != side or _is_unknown(judgement, other)]
+    if bad:
+        pytest.fail(properties.in_words(outcome), pytrace=False)
+
+
+def _is_unknown(judgement: Judgement, side: Any) -> bool:
+    return judgement.side(side).level is Level.UNKNOWN

@@ -1,0 +1,102 @@
+"""A scenario: what is played, what must hold and why, in one place beside the code.
+
+A scenario file decorates the function that plays it:
+
+    @scenario("disconnect.rst-idle", title=…, expects=…, why=…, cites=(…,), quiet=True)
+    def test_rst_idle(lab: Lab) -> None: …
+
+which enters it into the catalogue and makes it a pytest test, once for each subject, address
+family, case and playing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+    from harness.subject import Promises
+
+CATALOGUE: dict[str, Scenario] = {}
+CATEGORIES = (
+    "connect",
+    "reply",
+    "disconnect",
+    "vanish",
+    "slow",
+    "resource",
+    "network",
+    "lifecycle",
+)
+
+NO_CASE = ""
+
+# How many connections the bystanders hold at a time.
+BYSTANDERS = 2
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One test of a subject. Its category is the part of `id` before the dot."""
+
+    id: str
+    title: str
+    expects: str
+    why: str
+    cites: tuple[str, ...]
+    body: Callable[[Lab], None]
+    quiet: bool = False
+    promises: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    rounds: int = 1
+    cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
+    connections: Callable[[Any], int] = field(default=lambda case: 1)
+
+    def label(self, case: str, quiet: bool) -> str:
+        """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""
+        return self.id + (f"/{case}" if case else "") + (" quiet" if quiet else "")
+
+    def unsupported(
+        self, promises: Promises, missing: Mapping[str, str], case: Any, descriptors: int | None
+    ) -> str | None:
+        """Why it cannot be asked of this subject on this backend; None when it can."""
+        for name in self.promises:
+            if getattr(promises, name) in (None, False):
+                return f"the manifest does not promise {name}"
+        for name in self.needs:
+            if name in missing:
+                return missing[name]
+        wanted = self.connections(case)
+        most = promises.max_connections
+        if most is not None and most < wanted + (BYSTANDERS if most > BYSTANDERS else 0):
+            return f"needs {wanted} connections and its bystanders; max_connections = {most}"
+        if descriptors is not None and descriptors < wanted + 64:
+            return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
+        return None
+
+
+def scenario(
+    id: str, *, title: str, expects: str, why: str, cites: tuple[str, ...], **options: Any
+) -> Callable[[Callable[[Lab], None]], Callable[..., None]]:
+    """Enter the decorated function into the catalogue under `id`; options are Scenario's fields."""
+
+    def enter(body: Callable[[Lab], None]) -> Callable[..., None]:
+        entry = Scenario(id, title, expects, why, cites, body, **options)
+        if CATALOGUE.setdefault(id, entry).body.__module__ != body.__module__:
+            raise ValueError(f"two scenarios have the id {id}")
+        CATALOGUE[id] = entry
+
+        def test(play: Callable[[Scenario], None]) -> None:
+            play(entry)
+
+        test.__name__ = test.__qualname__ = body.__name__
+        test.__doc__ = title
+        test.__module__ = body.__module__
+        marked: Callable[..., None] = pytest.mark.scenario(entry)(test)
+        return marked
+
+    return enter

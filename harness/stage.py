@@ -1,0 +1,108 @@
+"""Plays scenarios: what is played, how often it is tried, and how it ended.
+
+A playing that ends UNKNOWN is played again in a fresh lab, at most twice; every attempt is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.attempt import Attempt
+from harness.backends.base import Backend, Family
+from harness.judge import Judgement, Level, judge
+from harness.observations import Recorder
+from harness.scenario import Scenario
+from harness.subject import Subject
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Playing:
+    """One scenario as it is played: against whom, over what, in which of its forms."""
+
+    scenario: Scenario
+    subject: Subject
+    family: Family
+    case: str
+    quiet: bool
+    scale: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return self.scenario.label(self.case, self.quiet)
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of a file's."""
+        form = self.label.replace("/", "-").replace(" ", "-")
+        return f"{self.subject.name}.ipv{self.family}.{form}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All attempts at a playing; the last one counts."""
+
+    playing: Playing
+    attempts: tuple[Judgement, ...]
+    files: tuple[Path, ...]
+    took_s: float
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def judgement(self) -> Judgement:
+        return self.attempts[-1]
+
+
+class Stage:
+    """Where scenarios are played: one backend, one folder of observations."""
+
+    def __init__(self, backend: Backend, folder: Path, *, keep_on_fail: bool = False) -> None:
+        self.backend = backend
+        self.folder = folder
+        self.keep_on_fail = keep_on_fail
+
+    def play(self, playing: Playing) -> Outcome:
+        """Play it until it is known how it ends, at most ATTEMPTS times."""
+        begun = time.monotonic()
+        attempts: list[Judgement] = []
+        files: list[Path] = []
+        while True:
+            number = f".{len(attempts) + 1}" if attempts else ""
+            path = self.folder / f"{playing.slug}{number}.ndjson"
+            recorder = Recorder(path)
+            recorder.add("lab", self._header(playing))
+            try:
+                self._attempt(playing, recorder)
+            finally:
+                recorder.close()
+            attempts.append(judge(recorder.records))
+            files.append(path)
+            if attempts[-1].level is not Level.UNKNOWN or len(attempts) == ATTEMPTS:
+                break
+        return Outcome(playing, tuple(attempts), tuple(files), time.monotonic() - begun)
+
+    def _attempt(self, playing: Playing, recorder: Recorder) -> None:
+        nodes = self.backend.open_lab(playing.subject, (playing.family,))
+        try:
+            Attempt(playing, nodes, recorder).run()
+        finally:
+            nodes.close()
+
+    def _header(self, playing: Playing) -> dict[str, object]:
+        promises = vars(playing.subject.promises).items()
+        return {
+            "kind": "scenario",
+            "id": playing.scenario.id,
+            "label": playing.label,
+            "title": playing.scenario.title,
+            "expects": playing.scenario.expects,
+            "case": playing.case,
+            "quiet": playing.quiet,
+            "family": playing.family,
+            "backend": self.backend.name,
+            "subject": playing.subject.name,
+            "promises": {name: value for name, value in promises if value is not None},
+        }
