@@ -1,0 +1,105 @@
+"""The images of server, client and probe: built once a run, found again by a hash of the content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+from docker import DockerClient
+from docker.errors import BuildError, DockerException, ImageNotFound
+
+from harness.backends.docker import base_image
+from harness.backends.docker.engine import EngineError, explain
+from harness.progress import Progress
+
+ROOT = Path(__file__).resolve().parents[3]
+IMAGE_LABEL = "iolab.image"
+
+# What each Dockerfile copies, and nothing else: an image changes only when what it holds does.
+CONTENTS: Mapping[str, tuple[str, ...]] = {
+    "server": ("server", "docker/wheels"),
+    "client": ("client",),
+    "probe": ("harness/__init__.py", "harness/probe", "harness/wire"),
+}
+
+
+def ensure(client: DockerClient, progress: Progress) -> dict[str, str]:
+    """Ids of the images by name, built where something changed, tagged `iolab/NAME:latest`.
+
+    Raises BackendUnavailable when there is no base image, EngineError when a build fails.
+    """
+    bases = base_image.ensure(client, progress)
+
+    def one(name: str) -> str:
+        base = bases.probe_base if name == "probe" else bases.base
+        context, digest = _context(name, base)
+        tag = f"iolab/{name}:{digest}"
+        try:
+            image = client.images.get(tag)
+        except ImageNotFound:
+            progress.say(f"image iolab/{name}: building")
+            _build(client, name, tag, base, context, progress)
+            image = client.images.get(tag)
+        image.tag(f"iolab/{name}", "latest")
+        return str(image.id)
+
+    with ThreadPoolExecutor(len(CONTENTS)) as pool:
+        return dict(zip(CONTENTS, pool.map(one, CONTENTS), strict=True))
+
+
+def _context(name: str, base: str) -> tuple[bytes, str]:
+    """The build's archive, the same bytes for the same files, and a hash of it and the base."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in _files(f"docker/{name}.Dockerfile", *CONTENTS[name]):
+            member = tarfile.TarInfo(path.relative_to(ROOT).as_posix())
+            content = path.read_bytes()
+            member.size = len(content)
+            member.mode = 0o644
+            archive.addfile(member, io.BytesIO(content))
+    data = buffer.getvalue()
+    return data, hashlib.sha256(base.encode() + data).hexdigest()[:12]
+
+
+def _files(*names: str) -> Iterator[Path]:
+    for name in names:
+        path = ROOT / name
+        if path.is_dir():
+            yield from sorted(
+                file
+                for file in path.rglob("*")
+                if file.is_file() and "__pycache__" not in file.parts
+            )
+        else:
+            yield path
+
+
+def _build(
+    client: DockerClient, name: str, tag: str, base: str, context: bytes, progress: Progress
+) -> None:
+    log: list[str] = []
+    try:
+        for event in client.api.build(
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            dockerfile=f"docker/{name}.Dockerfile",
+            buildargs={"BASE_IMAGE": base},
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        ):
+            text = str(event.get("stream") or event.get("status") or "").strip()
+            if text:
+                log.append(text)
+                progress.doing(f"iolab/{name}: {text.splitlines()[0]}")
+            if "error" in event:
+                tail = " | ".join(log[-3:])
+                raise EngineError(f"image iolab/{name}: {event['error'].strip()} ({tail})")
+    except (BuildError, DockerException, requests.RequestException) as error:
+        raise EngineError(f"image iolab/{name}: {explain(error)}") from error
