@@ -1,0 +1,60 @@
+"""`python -m server`: read the flags, open the listener, and let the model serve.
+
+Exit status: 0 after an orderly stop, 1 if the address cannot be had, 2 if the flags cannot be met.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import replace
+
+from server import models
+from server.events import Log
+from server.listener import Listener
+from server.settings import parse
+from server.stop import StopRequest
+
+
+def main() -> int:
+    """Run one server until it is told to stop; returns the exit status."""
+    settings = parse(sys.argv[1:])
+    if settings.model == "auto":
+        settings = replace(settings, model=models.best())
+    model = models.load(settings.model)
+    why_not = model.unavailable()
+    if why_not is not None:
+        return _fail(2, f"argument --model: {settings.model} cannot run here: {why_not}")
+    try:
+        listener = Listener(settings)
+    except socket.gaierror:
+        return _fail(2, f"argument --host: {settings.host!r} is not an IPv4 or IPv6 address")
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        return _fail(1, f"cannot listen on {where}: {os.strerror(error.errno or 0)}")
+    log = Log(settings.log)
+    stop = StopRequest()  # before anybody is told that we listen, and may send a signal
+    try:
+        log.event(
+            "listening",
+            model=settings.model,
+            host=listener.host,
+            port=listener.port,
+            pid=os.getpid(),
+            detect_vanished_s=settings.detect_vanished_s,
+        )
+        model.serve(settings, listener, log, stop)
+        log.event("stopped")
+    finally:
+        log.close()
+    return 0
+
+
+def _fail(status: int, message: str) -> int:
+    sys.stderr.write(f"server: {message}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

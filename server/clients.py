@@ -1,0 +1,123 @@
+"""Who is connected: numbers, limits, and what the log says of each. All models share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from server.connection import Connection
+from server.events import Log
+from server.listener import Peer
+from server.settings import Settings
+
+LOGGED_BYTES = 200
+"""Bytes of a message that the log shows."""
+
+
+class Client(Protocol):
+    """What a model keeps of one connection: a socket of some kind and the state machine."""
+
+    number: int
+    peer: Peer
+    connection: Connection
+
+    def flush(self) -> None:
+        """Send what the connection has to send, as far as the kernel takes it."""
+
+    def finish(self, reason: str) -> None:
+        """End it in good order from our side."""
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Clients(Generic[C]):
+    """The clients of one server by number. A number is given once and never again.
+
+    `max_fd` is the first descriptor that the model cannot watch; None if there is none.
+    """
+
+    def __init__(self, settings: Settings, log: Log, max_fd: int | None = None) -> None:
+        self._settings = settings
+        self._log = log
+        self._max_fd = max_fd
+        self._clients: dict[int, C] = {}
+        self._newest = 0
+        self._shows_messages = settings.log_messages or settings.reply == "operator"
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __iter__(self) -> Iterator[C]:
+        """All clients of this moment; they may come and go meanwhile."""
+        return iter(list(self._clients.values()))
+
+    def get(self, number: int) -> C | None:
+        """The client of that number, if it is still here."""
+        return self._clients.get(number)
+
+    def refusal(self, fd: int) -> bytes | None:
+        """Why a new connection on descriptor `fd` cannot be served, in words; None if it can."""
+        limit = self._settings.max_connections
+        if limit and len(self._clients) >= limit:
+            return b"all %d places are taken" % limit
+        if self._max_fd is not None and fd >= self._max_fd:
+            return b"descriptor %d is beyond what this model can watch" % fd
+        return None
+
+    def refused(self, peer: Peer, why: bytes) -> None:
+        """A connection was accepted and closed at once."""
+        self._log.event("refused", peer=_address(peer), reason=why.decode())
+
+    def next_number(self) -> int:
+        """The number for the next client."""
+        self._newest += 1
+        return self._newest
+
+    def new_connection(self, number: int) -> Connection:
+        """The state machine for client `number`, its messages shown in the log if asked for."""
+        return Connection(self._settings, self._show(number) if self._shows_messages else None)
+
+    def accepted(self, client: C) -> None:
+        """The client is here and is being served."""
+        self._clients[client.number] = client
+        self._log.event("accepted", client=client.number, peer=_address(client.peer))
+
+    def closed(self, client: C) -> None:
+        """The client's socket is closed."""
+        del self._clients[client.number]
+        connection = client.connection
+        self._log.event(
+            "closed",
+            client=client.number,
+            peer=_address(client.peer),
+            reason=connection.reason,
+            received=connection.received,
+            sent=connection.sent,
+            messages=connection.messages,
+        )
+
+    def _show(self, number: int) -> Callable[[list[bytes]], None]:
+        def show(messages: list[bytes]) -> None:
+            for message in messages:
+                text = message[:LOGGED_BYTES].decode("utf-8", "replace")
+                self._log.event("message", client=number, size=len(message), text=text)
+
+        return show
+
+    def listing(self) -> list[dict[str, str | int]]:
+        """Everyone who is here, for the operator."""
+        return [
+            {
+                "client": client.number,
+                "peer": _address(client.peer),
+                "state": client.connection.state.name,
+                "waiting": len(client.connection.owed or ()),
+            }
+            for client in self
+        ]
+
+
+def _address(peer: Peer) -> str:
+    host, port = peer
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,23 @@
+"""The registry of models: one name, one module of this folder."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from server.models.base import Model
+
+NAMES = ("select", "poll", "epoll")
+
+BEST_FIRST = ("epoll", "poll", "select")
+
+
+def load(name: str) -> Model:
+    """The model of that name. Only now is its module imported: asyncio alone takes megabytes."""
+    return cast("Model", import_module(f"server.models.{name}"))
+
+
+def best() -> str:
+    """The name of the first model, best first, that can run here."""
+    return next(name for name in BEST_FIRST if load(name).unavailable() is None)

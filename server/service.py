@@ -1,0 +1,150 @@
+"""The event-driven server: listener, transports, signals and operator under one loop.
+
+All models that wait for many sockets at once share it; they differ in the poller alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+from server.clients import Clients
+from server.console import Operator
+from server.events import Log
+from server.listener import Listener, OutOfDescriptors, Peer
+from server.loop import Loop, Timer
+from server.models.base import READ, Poller
+from server.settings import Settings
+from server.stop import StopRequest
+from server.transport import Transport
+
+ACCEPT_BATCH = 256
+"""Connections accepted in one round: a burst must not starve those who are being served."""
+
+ACCEPT_RETRY_S = 0.5
+"""How long accepting rests when there is no room for another socket and none of ours is closed."""
+
+STDIN = 0
+
+
+class Service:
+    """One server under one poller, from listening to stopped."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Listener,
+        log: Log,
+        stop: StopRequest,
+        poller: Poller,
+    ) -> None:
+        self.settings = settings
+        self.loop = Loop(poller)
+        self.clients: Clients[Transport] = Clients(settings, log, poller.max_fd)
+        self.stopping = False
+        self._listener = listener
+        self._log = log
+        self._stop_request = stop
+        self._out_of_descriptors = False
+        self._resting: Timer | None = None
+        self._operator = Operator(self.clients, log)
+
+    def run(self) -> None:
+        """Serve until a signal asks to stop, and the grace time at most after it."""
+        self.loop.register(self._stop_request.fileno(), READ, self._on_stop)
+        self.loop.register(self._listener.fileno(), READ, self._on_acceptable)
+        if self.settings.reply == "operator":
+            self._hear_operator()
+        self.loop.run()
+        self.loop.poller.close()
+
+    def _on_acceptable(self, _mask: int) -> None:
+        for _ in range(ACCEPT_BATCH):
+            try:
+                accepted = self._listener.accept()
+            except OutOfDescriptors as error:
+                self._rest(error.code)
+                return
+            if accepted is None:
+                return
+            self._admit(*accepted)
+
+    def _admit(self, sock: socket.socket, peer: Peer) -> None:
+        if self._out_of_descriptors:
+            self._out_of_descriptors = False
+            self._log.event("accept-resumed")
+        why = self.clients.refusal(sock.fileno())
+        if why is None:
+            self.clients.accepted(Transport(self, sock, peer))
+            return
+        self.clients.refused(peer, why)
+        with suppress(OSError):  # it may have gone already
+            sock.send(b"error: " + why + b"\n")
+        sock.close()
+
+    def _rest(self, code: str) -> None:
+        """Do not watch the listener for a while: it stays readable, and the loop would spin.
+
+        Whoever connects meanwhile waits in the backlog, and is served once there is room.
+        """
+        if not self._out_of_descriptors:
+            self._out_of_descriptors = True
+            self._log.event("accept-failed", error=code, connections=len(self.clients))
+        if not self.stopping:
+            self.loop.modify(self._listener.fileno(), 0)
+            self._resting = self.loop.call_later(ACCEPT_RETRY_S, self._resume)
+
+    def _resume(self) -> None:
+        self._resting = None
+        self.loop.modify(self._listener.fileno(), READ)
+
+    def on_closed(self, transport: Transport) -> None:
+        """The transport has closed its socket, so there may be room for another."""
+        self.clients.closed(transport)
+        if self._resting is not None:
+            self.loop.cancel(self._resting)
+            self._resume()
+        if self.stopping and not self.clients:
+            self.loop.stop()
+
+    def _on_stop(self, _mask: int) -> None:
+        """Close the listener, let the clients finish, and bound the time that it may take."""
+        self.loop.unregister(self._stop_request.fileno())
+        self._log.event("stopping", signal=self._stop_request.name, connections=len(self.clients))
+        self.stopping = True
+        self._on_acceptable(READ)  # closing the listener resets those who wait in its queue
+        if self._resting is not None:
+            self.loop.cancel(self._resting)
+            self._resting = None
+        self.loop.unregister(self._listener.fileno())
+        self._listener.close()
+        for client in self.clients:
+            client.stop()
+        self.loop.call_later(self.settings.grace, self._end_grace)
+        if not self.clients:
+            self.loop.stop()
+
+    def _end_grace(self) -> None:
+        for client in self.clients:
+            client.abandon("grace")
+        self.loop.stop()
+
+    def _hear_operator(self) -> None:
+        try:
+            self.loop.register(STDIN, READ, self._on_typed)
+        except PermissionError:
+            # epoll watches nothing that never waits, such as a regular file: read it now.
+            while self._hear():
+                pass
+        except OSError:
+            self._operator.feed(b"")  # standard input is closed: nobody will ever type
+
+    def _on_typed(self, _mask: int) -> None:
+        if not self._hear():
+            self.loop.unregister(STDIN)
+
+    def _hear(self) -> bool:
+        data = os.read(STDIN, 2**16)
+        self._operator.feed(data)
+        return bool(data)

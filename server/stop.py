@@ -1,0 +1,37 @@
+"""SIGTERM and SIGINT: the first asks the server to stop, the second ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequest:
+    """A descriptor that becomes readable when a signal asks to stop (signal.set_wakeup_fd).
+
+    A signal that arrives just before the process begins to wait must not be slept through: its
+    number is then already in this socket, so the wait ends at once.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self.name: str | None = None
+        """The signal that asked, once one has: `SIGTERM`."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._on_signal)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self.name is not None:
+            os._exit(128 + number)  # asked twice: whatever the server hangs in, it ends here
+        self.name = signal.Signals(number).name
+
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+        return self._reader.fileno()

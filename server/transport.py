@@ -1,0 +1,191 @@
+"""One socket under the event loop, and the `Connection` that decides what to do with it.
+
+This is the hot path: a message costs one `recv_into`, one `send`, and no other system call. Only
+when the kernel does not take all of an answer is the socket watched for writing.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from server import errors, tcp
+from server.connection import CLOSED, OPEN, STOPPING, Connection
+from server.listener import Peer
+from server.models.base import BROKEN, READ, WRITE
+
+if TYPE_CHECKING:
+    from server.loop import Timer
+    from server.service import Service
+
+# Shared by all connections, since only one is read at a time: an idle one costs no buffer.
+_buffer = bytearray(2**18)
+_view = memoryview(_buffer)
+
+
+class Transport:
+    """Moves bytes between a socket and its connection, and follows what the connection wants."""
+
+    __slots__ = (
+        "_fd",
+        "_interest",
+        "_said_fin",
+        "_service",
+        "_socket",
+        "_timer",
+        "connection",
+        "number",
+        "peer",
+    )
+
+    def __init__(self, service: Service, sock: socket.socket, peer: Peer) -> None:
+        self.number = service.clients.next_number()
+        self.peer = peer
+        self.connection: Connection = service.clients.new_connection(self.number)
+        self._fd = sock.fileno()
+        self._socket = sock
+        self._service = service
+        self._interest = READ
+        self._said_fin = False
+        self._timer: Timer | None = None
+        service.loop.register(self._fd, READ, self.on_event)
+        self._set_timer(self.connection.patience)
+
+    def on_event(self, mask: int) -> None:
+        """Something happened on the socket. The mask is a hint; the system calls know."""
+        interest = self._interest
+        if mask & interest & READ:
+            self._read()
+        elif mask & interest & WRITE:
+            self.flush()
+        elif mask & BROKEN:
+            # We watch for nothing here, so no system call would tell: ask, or this would spin.
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._abort("receive", OSError(code, ""))
+
+    def _read(self) -> None:
+        connection = self.connection
+        try:
+            count = self._socket.recv_into(_buffer)
+        except BlockingIOError:
+            if connection.state is STOPPING:
+                connection.input_drained()
+                self._settle()
+            return
+        except OSError as error:
+            self._abort("receive", error)
+            return
+        if count:
+            connection.receive_data(bytes(_view[:count]))
+        else:
+            connection.receive_eof()
+        if connection.unsent:
+            self.flush()
+        elif connection.state is not OPEN:
+            self._settle()
+
+    def flush(self) -> None:
+        """Send what there is to send, as far as the kernel takes it."""
+        connection = self.connection
+        while connection.unsent:
+            data = connection.data_to_send()
+            try:
+                count = self._socket.send(data)
+            except BlockingIOError:
+                connection.data_sent(0)
+                break
+            except OSError as error:
+                self._abort("send", error)
+                return
+            connection.data_sent(count)
+            if count < len(data):
+                break
+        if connection.unsent or self._interest != READ or connection.state is not OPEN:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Follow what the connection wants by now."""
+        connection = self.connection
+        if connection.state is CLOSED:
+            self._close()
+            return
+        if connection.wants_fin and not self._said_fin:
+            if self._service.stopping and not tcp.unacknowledged(self._socket):
+                # The peer's kernel has all that we said: no reset can destroy it any more.
+                self.abandon("shutdown")
+                return
+            self._said_fin = True
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                self._abort("send", error)
+                return
+            self._set_timer(connection.patience)
+        interest = READ if connection.wants_read else 0
+        if connection.wants_write:
+            interest |= WRITE
+        if interest != self._interest:
+            self._interest = interest
+            self._service.loop.modify(self._fd, interest)
+        if connection.state is STOPPING and not connection.unsent:
+            # Only a read that finds nothing shows that nothing is unread.
+            self._service.loop.call_later(0, self._read_if_open)
+
+    def _read_if_open(self) -> None:
+        if self.connection.wants_read:
+            self._read()
+
+    def _set_timer(self, delay: float) -> None:
+        loop = self._service.loop
+        if self._timer is not None:
+            loop.cancel(self._timer)
+        self._timer = loop.call_later(delay, self._on_timer) if delay else None
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._read_if_open()  # what is unread is no silence, however long we were kept from it
+        connection = self.connection
+        if connection.state is CLOSED or self._timer is not None:
+            return
+        again = connection.expire(tcp.quiet_for(self._socket))
+        if again:
+            self._set_timer(again)
+        else:
+            self._close()
+
+    def stop(self) -> None:
+        """The server stops: finish what has begun."""
+        self.connection.stop()
+        self._settle()
+
+    def abandon(self, reason: str) -> None:
+        """Time is up: let go of the peer now."""
+        self.connection.abort(reason)
+        self._close()
+
+    def finish(self, reason: str) -> None:
+        """End it in good order from our side."""
+        self.connection.finish(reason)
+        self.flush()
+
+    def _abort(self, phase: str, error: OSError) -> None:
+        self.connection.abort(errors.reason(phase, error))
+        self._close()
+
+    def _close(self) -> None:
+        """Let go of the socket: in good order, or by a reset if the peer did not get it all.
+
+        A FIN after half an answer would pass for the end of a whole one; and a peer that takes
+        nothing would keep the kernel busy with it long after us.
+        """
+        if self._timer is not None:
+            self._service.loop.cancel(self._timer)
+            self._timer = None
+        self._service.loop.unregister(self._fd)
+        connection = self.connection
+        if connection.unsent or (
+            connection.reason == "idle-timeout" and tcp.unacknowledged(self._socket)
+        ):
+            tcp.reset_on_close(self._socket)
+        self._socket.close()
+        self._service.on_closed(self)

@@ -1,0 +1,264 @@
+"""One behaviour for all models: what a peer can see on the wire, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+
+from server import models
+from tests.server.running import Server, wait_until
+
+Start: TypeAlias = Callable[..., Server]
+
+LIMITS = ("--idle-timeout", "30", "--max-message", "1000000", "--grace", "5")
+
+
+@pytest.fixture(params=models.NAMES)
+def model(request: pytest.FixtureRequest) -> str:
+    """Each model in turn, skipped with its own words where it cannot run."""
+    name: str = request.param
+    why_not = models.load(name).unavailable()
+    if why_not is not None:
+        pytest.skip(why_not)
+    return name
+
+
+@pytest.fixture
+def server(model: str, start: Start) -> Server:
+    """A server of this model with everyday limits."""
+    return start("--model", model, *LIMITS)
+
+
+def test_says_which_model_it_is(model: str, server: Server) -> None:
+    listening = server.event("listening")
+    assert listening["model"] == model
+    assert listening["pid"] == server.process.pid
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_echoes_over_both_families(server: Server, host: str) -> None:
+    assert server.connect(host).ask(b"hello") == b"hello"
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1025, 65_535, 65_536, 262_144, 1_000_000])
+def test_messages_of_any_size_come_back_whole(server: Server, size: int) -> None:
+    message = os.urandom(size).replace(b"\n", b" ")
+    assert server.connect().ask(message) == message
+
+
+def test_a_message_in_single_bytes_is_one_message(server: Server) -> None:
+    peer = server.connect()
+    for byte in "zwölf €\n".encode():
+        peer.send(bytes([byte]))
+    assert peer.read(len("zwölf €\n".encode())) == "zwölf €\n".encode()
+    peer.close()
+    assert server.event("closed")["messages"] == 1
+
+
+def test_a_thousand_messages_in_one_piece_get_a_thousand_replies(server: Server) -> None:
+    lines = b"".join(b"line %d\n" % n for n in range(1000))
+    peer = server.connect()
+    peer.send(lines)
+    assert peer.read(len(lines)) == lines
+    peer.close()
+    assert server.event("closed")["messages"] == 1000
+
+
+def test_clients_get_their_own_replies(server: Server) -> None:
+    peers = [server.connect() for _ in range(3)]
+    for turn in range(3):
+        for number, peer in enumerate(peers):
+            assert peer.ask(b"%d of %d" % (turn, number)) == b"%d of %d" % (turn, number)
+
+
+def test_half_closed_peer_is_answered_in_full_and_then_gets_a_fin(server: Server) -> None:
+    peer = server.connect(receive_buffer=4096)
+    message = b"x" * 999_999 + b"\n"
+    peer.send(message)
+    peer.send(message)
+    peer.half_close()
+    assert peer.read_to_eof() == message * 2
+    assert server.event("closed")["reason"] == "eof"
+
+
+def test_unfinished_line_is_dropped_or_answered_as_asked(model: str, start: Start) -> None:
+    for policy, reply in (("drop", b"a\n"), ("answer", b"a\nb")):
+        peer = start("--model", model, "--unfinished-line", policy).connect()
+        peer.send(b"a\nb")
+        peer.half_close()
+        assert peer.read_to_eof() == reply
+
+
+def test_oversize_is_refused_in_words_and_the_peer_need_not_close(server: Server) -> None:
+    before = server.descriptors()
+    peer = server.connect()
+    assert peer.ask(b"x" * 1_000_000) == b"x" * 1_000_000
+    peer.send(b"x" * 1_000_001 + b"\nand more")
+    assert peer.read_to_eof() == b"error: message longer than 1000000 bytes\n"
+    assert server.event("closed")["reason"] == "oversize"
+    wait_until("its descriptor to be closed", lambda: server.descriptors() == before)
+
+
+def test_oversize_after_good_messages_answers_those(model: str, start: Start) -> None:
+    peer = start("--model", model, "--max-message", "3").connect()
+    peer.send(b"abc\nabcd\nabc\n")
+    assert peer.read_to_eof() == b"abc\nerror: message longer than 3 bytes\n"
+
+
+def test_invalid_utf8_is_echoed_or_refused_as_asked(model: str, start: Start) -> None:
+    everything = bytes(set(range(256)) - {0x0A}) + b"\n"
+    peer = start("--model", model).connect()
+    peer.send(everything)
+    assert peer.read(len(everything)) == everything
+    peer = start("--model", model, "--invalid-utf8", "close").connect()
+    peer.send("grün\n".encode() + everything)
+    assert peer.read_to_eof() == "grün\n".encode() + b"error: message is not UTF-8\n"
+
+
+def test_upper_answers_in_capitals_whole_characters(model: str, start: Start) -> None:
+    for framing in ("line", "raw"):
+        peer = start("--model", model, "--reply", "upper", "--framing", framing).connect()
+        for byte in "aé€😀\n".encode():
+            peer.send(bytes([byte]))
+        assert peer.read(11).decode() == "AÉ€😀\n"
+
+
+def test_reset_between_and_inside_messages_is_survived(server: Server) -> None:
+    baseline = server.descriptors()
+    for said in (b"", b"half a mess", b"x" * 900_000 + b"\n"):
+        peer = server.connect(receive_buffer=4096)
+        assert peer.ask(b"here") == b"here"
+        peer.send(said)
+        peer.reset()
+    assert server.connect().ask(b"alive") == b"alive"
+    wait_until("the reset ones to go", lambda: len(server.events("closed")) == 3)
+    wait_until("their descriptors to go", lambda: server.descriptors() == baseline + 1)
+
+
+def test_churn_leaves_nothing(server: Server) -> None:
+    baseline = server.descriptors()
+    for turn in range(300):
+        peer = server.connect()
+        assert peer.ask(b"%d" % turn) == b"%d" % turn
+        peer.close()
+    wait_until("all descriptors to go", lambda: server.descriptors() == baseline)
+
+
+def test_silent_and_stalled_peers_are_removed(model: str, start: Start) -> None:
+    server = start("--model", model, "--idle-timeout", "0.3")
+    peer = server.connect()
+    assert peer.read_to_eof() == b""
+    assert server.event("closed", client=1)["reason"] == "idle-timeout"
+    peer = server.connect()
+    peer.send(b"half a mess")
+    assert peer.read_to_eof() == b""
+    assert server.event("closed", client=2)["reason"] == "idle-timeout"
+
+
+def test_peer_that_never_reads_is_held_back_and_then_removed(model: str, start: Start) -> None:
+    server = start("--model", model, "--idle-timeout", "1", "--user-timeout", "0")
+    peer = server.connect(receive_buffer=4096)
+    peer.socket.settimeout(None)
+    before = server.resident()
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        peer.send((b"x" * 1023 + b"\n") * 2**18)
+    assert server.event("closed")["reason"] == "idle-timeout"
+    assert server.resident() - before < 64 * 2**20
+
+
+def test_urgent_data_neither_stops_nor_spins(server: Server) -> None:
+    peer = server.connect()
+    peer.send(b"ab")
+    peer.socket.send(b"!", socket.MSG_OOB)
+    peer.send(b"cd\n")
+    assert peer.read(5) == b"abcd\n"
+    peer.socket.send(b"!", socket.MSG_OOB)
+    assert peer.ask(b"after") == b"after"
+
+
+def test_sigterm_finishes_what_is_in_flight(server: Server) -> None:
+    peer = server.connect(receive_buffer=4096)
+    message = b"x" * 999_999 + b"\n"
+    peer.send(message)
+    assert peer.read(100) == message[:100]
+    server.process.send_signal(signal.SIGTERM)
+    server.event("stopping")
+    assert peer.read_to_eof() == message[100:]
+    assert server.process.wait(5) == 0
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_idle_peers_get_a_fin_at_once_when_it_stops(server: Server, number: signal.Signals) -> None:
+    peer = server.connect()
+    assert peer.ask(b"hello") == b"hello"
+    assert server.stop(number) == 0
+    assert peer.read_to_eof() == b""
+    stopping, stopped = server.event("stopping"), server.event("stopped")
+    assert stopping["signal"] == number.name
+    assert stopped["t"] - stopping["t"] < 1
+
+
+def test_stuck_peer_does_not_outlast_the_grace_time(model: str, start: Start) -> None:
+    server = start("--model", model, "--grace", "0.3", "--max-message", "9000000")
+    peer = server.connect(receive_buffer=4096)
+    peer.send(b"x" * 8_000_000 + b"\n")
+    peer.read(1)
+    assert server.stop() == 0
+    assert server.event("closed")["reason"] == "grace"
+
+
+def test_second_signal_ends_it_at_once(model: str, start: Start) -> None:
+    server = start("--model", model, "--grace", "60", "--max-message", "9000000")
+    peer = server.connect(receive_buffer=4096)
+    peer.send(b"x" * 8_000_000 + b"\n")
+    peer.read(1)
+    server.process.send_signal(signal.SIGTERM)
+    server.event("stopping")
+    assert server.stop() == 128 + signal.SIGTERM
+
+
+def test_out_of_descriptors_serves_on_and_recovers(server: Server) -> None:
+    first = server.connect()
+    assert first.ask(b"first") == b"first"
+    pid = server.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (server.descriptors(), hard))
+    late = server.connect()
+    assert server.event("accept-failed")["error"] == "EMFILE"
+    before = server.cpu_s()
+    for _ in range(50):
+        assert first.ask(b"still") == b"still"
+    first.close()
+    assert late.ask(b"late") == b"late"
+    server.event("accept-resumed")
+    assert server.cpu_s() - before < 0.5
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_than_the_allowed_connections_are_refused(model: str, start: Start) -> None:
+    server = start("--model", model, "--max-connections", "1")
+    first = server.connect()
+    assert first.ask(b"first") == b"first"
+    assert server.connect().read_to_eof() == b"error: all 1 places are taken\n"
+    assert server.event("refused")["reason"] == "all 1 places are taken"
+    first.close()
+    server.event("closed")
+    assert server.connect().ask(b"next") == b"next"
+
+
+def test_nobody_reading_the_log_stops_nothing(model: str, start: Start) -> None:
+    server = start("--model", model, "--log-messages", log_lines=1)
+    peer = server.connect()
+    lines = b"a line that is logged\n" * 1000
+    for _ in range(30):
+        peer.send(lines)
+        assert peer.read(len(lines)) == lines
+    assert server.stop() == 0
