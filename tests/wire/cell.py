@@ -1,0 +1,261 @@
+"""Two network namespaces, a veth pair between them, and a wire on one side.
+
+    pod: 10.99.0.1, fd99::1, the subject and the wire ──veth── outside: 10.99.0.2, fd99::2, clients
+
+A test that is decorated by `in_cell` runs in a process of its own, which makes the namespaces for
+itself and leaves nothing behind: nothing is done in the namespaces of whoever runs the tests. The
+wire's loop turns in a thread; sockets are made in the main thread, on the side that is asked for,
+and stay there.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import ctypes
+import functools
+import importlib
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.probe.loop import READ, Loop
+from harness.probe.ops import Reply, RequestError
+from harness.wire import Wire
+
+ADDRESSES = {4: ("10.99.0.1", "10.99.0.2"), 6: ("fd99::1", "fd99::2")}
+PORT = 9000
+GENEROUS_S = 20.0
+
+_NEWNS, _NEWUSER, _NEWNET = 0x00020000, 0x10000000, 0x40000000
+_SKIPPED = 77
+_ROOT = Path(__file__).parents[2]
+_WAYS = [("root", 4), ("rootless", 6)]
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Body = Callable[["Cell"], None]
+
+
+class CannotRun(Exception):
+    """This machine does not allow the cell: the reason for the skip."""
+
+
+class Cell:
+    """What a test's body is given: the wire's ops, its faults, and sockets on both sides."""
+
+    def __init__(self, way: str, ip: int) -> None:
+        _make_namespaces(way)
+        self.ip = ip
+        self.server_address, self.client_address = ADDRESSES[ip]
+        self._pod = os.open("/proc/self/ns/net", os.O_RDONLY)
+        _unshare(_NEWNET)
+        self._outside = os.open("/proc/self/ns/net", os.O_RDONLY)
+        _set_up_link(f"/proc/{os.getpid()}/fd/{self._pod}", 1)
+        _enter(self._pod)
+        _set_up_addresses(0)
+        self.events: list[dict[str, Any]] = []
+        self.wire = Wire(self.events.append)
+        self._loop = Loop()
+        self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._bell = os.eventfd(0)
+        self._loop.register(self._bell, READ, self._serve)
+        self._handlers = self.wire.ops()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    @property
+    def faults(self) -> list[str]:
+        """The reasons of all `wire-fault` events so far."""
+        return [event["reason"] for event in self.events if event["event"] == "wire-fault"]
+
+    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        """The op's results. Raises RequestError."""
+
+        def handle(answer: concurrent.futures.Future[dict[str, Any]]) -> None:
+            result = self._handlers[op](fields)
+            if not isinstance(result, Reply):
+                answer.set_result(result)
+                return
+
+            def deliver(outcome: dict[str, Any] | RequestError) -> None:
+                if isinstance(outcome, RequestError):
+                    answer.set_exception(outcome)
+                else:
+                    answer.set_result(outcome)
+
+            result.deliver_to(deliver)
+
+        return self.call(handle)
+
+    def call(self, what: Callable[[concurrent.futures.Future[Any]], None]) -> Any:
+        """Run `what` in the loop's thread and wait for the answer it is to give."""
+        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                what(answer)
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._requests.put(run)
+        os.eventfd_write(self._bell, 1)
+        return answer.result(GENEROUS_S)
+
+    def rule(self, **fields: Any) -> int:
+        """Add a rule on the server's port, of the client's address, and answer its number."""
+        peer = fields.pop("peer", [self.client_address, 0])
+        number = self.ask("rule-add", rule={"port": PORT, "peer": peer, **fields})["rule"]
+        assert isinstance(number, int)
+        return number
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Sockets made and programs started in this block are on the clients' side."""
+        _enter(self._outside)
+        try:
+            yield
+        finally:
+            _enter(self._pod)
+
+    def listen(self) -> socket.socket:
+        """A server's socket in the pod."""
+        listener = socket.socket(_FAMILIES[self.ip], socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.settimeout(GENEROUS_S)
+        listener.bind((self.server_address, PORT))
+        listener.listen()
+        return listener
+
+    def connect(self) -> socket.socket:
+        """A client's connection from outside."""
+        with self.outside():
+            client = socket.socket(_FAMILIES[self.ip], socket.SOCK_STREAM)
+        client.settimeout(GENEROUS_S)
+        client.connect((self.server_address, PORT))
+        return client
+
+    def pair(self) -> tuple[socket.socket, socket.socket]:
+        """A connection: the client's end and the server's."""
+        with self.listen() as listener:
+            client = self.connect()
+            server, _ = listener.accept()
+        server.settimeout(GENEROUS_S)
+        return client, server
+
+    def close(self) -> None:
+        self._requests.put(self._loop.stop)
+        os.eventfd_write(self._bell, 1)
+        self._thread.join(GENEROUS_S)
+
+    def _run(self) -> None:
+        self.wire.register(self._loop)
+        self._loop.run()
+        self.wire.close()
+        self._loop.close()
+
+    def _serve(self, _: int) -> None:
+        os.eventfd_read(self._bell)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._requests.get_nowait()()
+
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def in_cell(body: Body) -> Callable[[str, int], None]:
+    """Make a test of a function that takes a cell: as root over IPv4 and rootless over IPv6."""
+
+    @pytest.mark.parametrize(("way", "ip"), _WAYS, ids=[f"{way}-ipv{ip}" for way, ip in _WAYS])
+    @functools.wraps(body)
+    def test(way: str, ip: int) -> None:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.wire.cell", body.__module__, body.__name__, way, str(ip)],
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode == _SKIPPED:
+            pytest.skip(ended.stderr.strip())
+        if ended.returncode:
+            pytest.fail(ended.stdout + ended.stderr, pytrace=False)
+
+    del test.__wrapped__  # type: ignore[attr-defined]  # or pytest asks for the body's arguments
+    test.body = body  # type: ignore[attr-defined]
+    return test
+
+
+def main(module: str, name: str, way: str, ip: str) -> int:
+    """Run the body of one test in a cell. Exit status: 0, 1, or 77 for what cannot run here."""
+    body: Body = getattr(importlib.import_module(module), name).body
+    try:
+        cell = Cell(way, int(ip))
+    except CannotRun as reason:
+        print(reason, file=sys.stderr)
+        return _SKIPPED
+    try:
+        body(cell)
+    except Exception:
+        traceback.print_exc()
+        print("events:", *cell.events, sep="\n  ", file=sys.stderr)
+        return 1
+    finally:
+        cell.close()
+    return 0
+
+
+def _make_namespaces(way: str) -> None:
+    if shutil.which("ip") is None or shutil.which("iptables") is None:
+        raise CannotRun("needs the programs ip and iptables (packages iproute2, iptables)")
+    uid, gid = os.getuid(), os.getgid()
+    if way == "root":
+        if uid:
+            raise CannotRun("not root")
+        _unshare(_NEWNET | _NEWNS)
+        return
+    _unshare(_NEWUSER | _NEWNET | _NEWNS)
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
+
+
+def _set_up_link(other: str, mine: int) -> None:
+    _ip("link", "add", "wire1", "type", "veth", "peer", "name", "wire0", "netns", other)
+    _set_up_addresses(mine)
+
+
+def _set_up_addresses(mine: int) -> None:
+    for addresses, bits in ((ADDRESSES[4], 24), (ADDRESSES[6], 64)):
+        nodad = ["nodad"] if bits == 64 else []
+        _ip("address", "add", f"{addresses[mine]}/{bits}", "dev", f"wire{mine}", *nodad)
+    _ip("link", "set", f"wire{mine}", "up")
+    _ip("link", "set", "lo", "up")
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+def _unshare(flags: int) -> None:
+    if _libc.unshare(flags):
+        raise CannotRun(f"unshare({flags:#x}): {os.strerror(ctypes.get_errno())}")
+
+
+def _enter(namespace: int) -> None:
+    if _libc.setns(namespace, _NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
