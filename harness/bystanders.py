@@ -16,7 +16,8 @@ from harness.channel import Refused
 from harness.scenario import BYSTANDERS
 
 if TYPE_CHECKING:
-    from harness.lab import Client, Lab
+    from harness.clients import Client
+    from harness.lab import Lab
 
 HOLDER_EVERY_S = 0.05
 COMER_EVERY_S = 0.1

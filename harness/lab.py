@@ -10,18 +10,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.backends.base import Family, LabNodes, Node, Process, SubjectProcess
+from harness.backends.base import Family, LabNodes, Process, SubjectProcess
 from harness.bystanders import Bystanders
 from harness.channel import Channel, Refused
+from harness.clients import Address, Client, Group, Record
 from harness.observations import Recorder
 from harness.steps import Step
 from harness.subject import Subject
 
 if TYPE_CHECKING:
     from harness.faults.base import Fault
-
-Record = dict[str, Any]
-Address = list[Any]
 
 # What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
 # hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
@@ -35,65 +33,6 @@ Must = Literal["served", "served-or-refused", "nothing"]
 
 class Unproven(Exception):
     """A circumstance or fault could not be shown to hold: the verdict is UNKNOWN."""
-
-
-class Group:
-    """Connections that play the same steps, named `NAME#0`, `NAME#1`, …"""
-
-    def __init__(self, lab: Lab, client: Client, name: str, count: int) -> None:
-        self.lab = lab
-        self.round = lab.round
-        self.client = client
-        self.name = name
-        self.count = count
-
-    def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
-        """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""
-        try:
-            self.client.channel.request(
-                "await", group=self.name, mark=mark, count=count or self.count, within_s=within_s
-            )
-        except Refused as refused:
-            if not refused.timed_out:
-                raise
-            self.lab.snapshot(f"{self.name} did not reach {mark}")
-            return False
-        return True
-
-    def ended(self, within_s: float = 10.0) -> bool:
-        """Whether all of them come to the end of their steps."""
-        return self.reached("ended", within_s)
-
-    def go(self, signal: str = "go") -> float:
-        """Release the steps that wait for the signal; when that was."""
-        return float(self.client.channel.request("go", group=self.name, signal=signal)["t"])
-
-    def report(self) -> list[Record]:
-        """Each connection's report, now."""
-        answer = self.client.channel.request("report", group=self.name)
-        return list(answer["connections"])
-
-    def peers(self) -> list[Address]:
-        """Their own addresses, as the subject sees its peers."""
-        return [report["local"] for report in self.report() if report["local"]]
-
-    def info(self, k: int = 0) -> Record:
-        """The client kernel's view of one socket (TCP_INFO and queues)."""
-        return self.client.channel.request("info", connection=f"{self.name}#{k}")
-
-    def drop(self) -> None:
-        """Close what is left of them."""
-        self.client.channel.request("drop", group=self.name)
-
-
-class Client:
-    """A client node and the agent in it."""
-
-    def __init__(self, name: str, node: Node, process: Process, channel: Channel) -> None:
-        self.name = name
-        self.node = node
-        self.process = process
-        self.channel = channel
 
 
 class Lab:
@@ -156,6 +95,21 @@ class Lab:
         self.process = self.nodes.pod.start_subject(self.probe)
         return self.process
 
+    def stop_subject(self, signal: str) -> None:
+        """Send the signal to the subject's main process; from now on it is expected to end."""
+        self.over = True
+        self.probe.request("signal", signal=signal, who="main")
+
+    def start_again(self) -> None:
+        """Start the subject anew in place; it must listen at once, and serve new bystanders."""
+        begun = time.monotonic()
+        self.start_subject()
+        listening = self.wait_for({"listening": self.port}, self.subject.start_s)
+        self.record("restart", listening=listening, after_s=time.monotonic() - begun)
+        if listening:
+            self.over = False
+            self.bystanders.gather()
+
     def client(self, name: str = "actors") -> Client:
         """The client of that name; its node and agent start on first use."""
         if name not in self.clients:
@@ -197,6 +151,11 @@ class Lab:
         )
         return group
 
+    def forget_client(self, name: str) -> None:
+        """The client's agent is dead: nobody can be asked about its connections any more."""
+        client = self.clients.pop(name)
+        self.groups = {n: g for n, g in self.groups.items() if g.client is not client}
+
     # The kernel's truth
 
     def snapshot(self, label: str) -> Record:
@@ -213,6 +172,15 @@ class Lab:
                 raise
             return False
         return True
+
+    def inodes_of_group(self, group: Group) -> list[int]:
+        """The identities of its sockets in the subject, as read at the trigger."""
+        return self._known.get(group.name, [])
+
+    def resident(self) -> int:
+        """Resident memory of all processes of the subject, in bytes."""
+        snapshot = self.snapshot("memory")
+        return sum(process["rss"] for process in snapshot["processes"])
 
     # Proofs and faults
 
@@ -278,7 +246,12 @@ class Lab:
         return self.expect_gone(peers, inodes, within_s=within_s, promise=promise)
 
     def expect_gone(
-        self, peers: Sequence[Address], inodes: Iterable[int], *, within_s: float, promise: str
+        self,
+        peers: Sequence[Address],
+        inodes: Iterable[int],
+        *,
+        within_s: float = AT_ONCE_S,
+        promise: str = "at once",
     ) -> bool:
         """The same for connections given by their peers' addresses and their inodes."""
         inodes = list(inodes)
@@ -303,6 +276,23 @@ class Lab:
         snapshot = self.snapshot("kept")
         there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
         self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
+
+    def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
+        """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
+        grown = self.resident() - before
+        self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
+
+    def expect_stop(self, *, within_s: float, asked: str, allowed: Sequence[int] | None) -> None:
+        """The subject must end in time, with one of the allowed statuses (None: any)."""
+        status = self.process.wait(within_s) if self.process else None
+        self.snapshot("stopped")
+        self.record(
+            "stop",
+            status=status,
+            within_s=within_s,
+            asked=asked,
+            allowed=None if allowed is None else list(allowed),
+        )
 
     def collect(self) -> None:
         """Put every connection's report on record."""

@@ -17,6 +17,7 @@ from harness.backends.base import Backend, Family
 from harness.judge import SIDES, Judgement, Level
 from harness.options import RUNS, Options
 from harness.report import properties
+from harness.run import VARIABLE, current_id
 from harness.scenario import CATALOGUE, CATEGORIES, Scenario
 from harness.stage import Outcome, Playing, Stage
 from harness.subject import Subject

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from harness.clients import Group
 from harness.faults.kill_client import KillClient
 from harness.faults.stop_subject import StopSubject
-from harness.lab import LEEWAY_S, Group, Lab
+from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
 from harness.steps import (
     Step,
@@ -21,14 +22,14 @@ from harness.steps import (
 
 VICTIMS = 8
 
-# More than the kernel and a careful server hold of a reply that nobody reads, yet a request that the
-# server has read whole: only then does a FIN behind it reach the server.
+# More than the kernel and a careful server hold of a reply that nobody reads, yet a request that
+# the server has read whole: only then does a FIN behind it reach the server.
 LONG_REPLY = 192 << 10
 SMALL_WINDOW = 4096
 
 
 def leave(lab: Lab, name: str, before: list[Step], end: list[Step]) -> Group:
-    """Victims that did `before`, and do `end` in one instant, on the first, middle and last of them."""
+    """Victims that did `before`, and do `end` in one instant."""
     victims = lab.play(
         name, connect(), *before, wait("go", mark="ready"), *end, count=VICTIMS, must="nothing"
     )
@@ -162,7 +163,7 @@ def unread_reply(lab: Lab, name: str, *end: Step, count: int = 4) -> Group:
     "disconnect.fin-mid-reply",
     title="Half-close, then close, while the server writes a long reply",
     expects="EPIPE or ECONNRESET is survived; removed.",
-    why="End of input arrives first, the reset for what was not read follows while bytes are unsent.",
+    why="End of input arrives first, and while bytes are unsent the reset follows.",
     cites=("RFC 9293 §3.6 (closing a connection)", "send(2): EPIPE", "RFC 1122 §4.2.2.13"),
     quiet=True,
     rounds=3,
@@ -225,7 +226,7 @@ def test_unread(lab: Lab) -> None:
     victims.reached("ready")
     lab.prove(
         "the reply lies unread in the client's socket",
-        all(victims.wait_unread(k) for k in range(VICTIMS)),
+        all(victims.has_unread(k) for k in range(VICTIMS)),
     )
     lab.trigger(victims)
     victims.go()
@@ -301,8 +302,9 @@ def test_killed(lab: Lab) -> None:
     victims.reached("ready")
     peers = victims.peers()
     lab.trigger(victims)
+    inodes = lab.inodes_of_group(victims)
     lab.inject(KillClient("doomed"))
-    lab.expect_gone(peers, lab.inodes_of_group(victims), promise="at once")
+    lab.expect_gone(peers, inodes)
 
 
 @scenario(
@@ -335,7 +337,7 @@ def test_server_first(lab: Lab) -> None:
     "disconnect.readable-and-reset",
     title="Data and a reset arrive together, before the server looks",
     expects="Removed once; no descriptor of another client is closed.",
-    why="Handled twice in one wake-up, the second close hits a number that is someone else's by now.",
+    why="Handled twice in one wake-up, the second close hits a number that is another's by now.",
     cites=("epoll(7): EPOLLIN with EPOLLERR and EPOLLHUP", "close(2): reuse of descriptors"),
     quiet=True,
     rounds=3,

@@ -1,0 +1,82 @@
+"""The clients of a lab: a node with an agent in it, and groups of connections that play steps."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from harness.backends.base import Node, Process
+from harness.channel import Channel, Refused
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+Record = dict[str, Any]
+Address = list[Any]
+
+
+class Group:
+    """Connections that play the same steps, named `NAME#0`, `NAME#1`, …"""
+
+    def __init__(self, lab: Lab, client: Client, name: str, count: int) -> None:
+        self.lab = lab
+        self.round = lab.round
+        self.client = client
+        self.name = name
+        self.count = count
+
+    def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
+        """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""
+        try:
+            self.client.channel.request(
+                "await", group=self.name, mark=mark, count=count or self.count, within_s=within_s
+            )
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            self.lab.snapshot(f"{self.name} did not reach {mark}")
+            return False
+        return True
+
+    def ended(self, within_s: float = 10.0) -> bool:
+        """Whether all of them come to the end of their steps."""
+        return self.reached("ended", within_s)
+
+    def go(self, signal: str = "go") -> float:
+        """Release the steps that wait for the signal; when that was."""
+        return float(self.client.channel.request("go", group=self.name, signal=signal)["t"])
+
+    def report(self) -> list[Record]:
+        """Each connection's report, now."""
+        answer = self.client.channel.request("report", group=self.name)
+        return list(answer["connections"])
+
+    def peers(self) -> list[Address]:
+        """Their own addresses, as the subject sees its peers."""
+        return [report["local"] for report in self.report() if report["local"]]
+
+    def info(self, k: int = 0) -> Record:
+        """The client kernel's view of one socket (TCP_INFO and queues)."""
+        return self.client.channel.request("info", connection=f"{self.name}#{k}")
+
+    def has_unread(self, k: int, within_s: float = 5.0) -> bool:
+        """Whether bytes lie unread in the client's own socket in time."""
+        deadline = time.monotonic() + within_s
+        while not self.info(k)["unread"]:
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def drop(self) -> None:
+        """Close what is left of them."""
+        self.client.channel.request("drop", group=self.name)
+
+
+class Client:
+    """A client node and the agent in it."""
+
+    def __init__(self, name: str, node: Node, process: Process, channel: Channel) -> None:
+        self.name = name
+        self.node = node
+        self.process = process
+        self.channel = channel

@@ -1,0 +1,32 @@
+"""The subject stands still while its kernel goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.faults.base import Fault, Seen, register
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+
+@register
+@dataclass
+class StopSubject(Fault):
+    """SIGSTOP to every process of the subject, never to the probe beside it."""
+
+    name = "stop-subject"
+    what = "SIGSTOP to every process of the subject"
+    shown_by = "the probe sees all their threads stopped"
+
+    def inject(self, lab: Lab) -> Seen:
+        answer = lab.probe.request("freeze")
+        self._since = float(answer["t"])
+        return {"stopped": answer["pids"]}
+
+    def heal(self, lab: Lab) -> Seen:
+        answer = lab.probe.request("thaw")
+        stood_for = float(answer["t"]) - self._since
+        lab.excuse(stood_for, "the subject was stopped")
+        return {"running": answer["pids"], "stood_for_s": stood_for}

@@ -1,0 +1,330 @@
+"""Replying: every client gets its own answer, whole and in order, however its bytes arrive."""
+
+from __future__ import annotations
+
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.steps import ask, close, connect, expect, half_close, repeat, send, wait
+
+# A subject that promises no largest message is asked for no more than this in one line.
+MODEST_MESSAGE = 64 << 10
+
+POEM = "空山新雨後，天氣晚來秋。🌱 Über allen Gipfeln ist Ruh’ — ¿y tú?"
+
+SIZES = (1, 2, 1_023, 1_024, 1_025, 2_047, 2_048, 4_095, 4_096, 4_097, 8_192, 65_535, 65_536)
+LARGE_SIZES = (65_537, 1 << 20, 16 << 20)
+
+
+def largest(lab: Lab) -> int:
+    """The largest message that may be asked of the subject."""
+    return lab.promises.max_message or MODEST_MESSAGE
+
+
+@scenario(
+    "reply.sizes",
+    title="Messages of every size, and exactly the promised largest",
+    expects="Each reply byte for byte.",
+    why="Buffers end at powers of two, and a byte is lost or doubled at their edges.",
+    cites=("recv(2): a read returns what there is", "send(2): a write may be partial"),
+)
+def test_sizes(lab: Lab) -> None:
+    sizes = [size for size in (*SIZES, *LARGE_SIZES) if size <= largest(lab)]
+    if lab.promises.max_message and lab.promises.max_message <= LARGE_SIZES[-1]:
+        sizes.append(lab.promises.max_message)
+    one = lab.play(
+        "sizes", connect(), *(ask(size=size, within_s=20) for size in dict.fromkeys(sizes)), close()
+    )
+    one.ended(within_s=60)
+
+
+@scenario(
+    "reply.empty",
+    title="Empty messages",
+    expects="One answer each.",
+    why="Nothing between two newlines is a message too; `if line:` takes it for the end.",
+    cites=("design: every line that ends in a newline is answered",),
+)
+def test_empty(lab: Lab) -> None:
+    lab.play(
+        "empty",
+        connect(),
+        *(ask(""), ask(""), ask("not empty"), send("", times=50), expect(), ask("")),
+        close(),
+    ).ended()
+
+
+@scenario(
+    "reply.spaces",
+    title="Messages that begin and end with blanks, tabs and carriage returns",
+    expects="Each reply byte for byte.",
+    why="`strip()` takes more than the newline.",
+    cites=("design: the same line",),
+)
+def test_spaces(lab: Lab) -> None:
+    texts = (" ", "  both ends  ", "\ttab\t", "return\r", "\r", "in\rside", "\x0bform\x0c", "\x85")
+    lab.play("blanks", connect(), *(ask(text) for text in texts), close()).ended()
+
+
+@scenario(
+    "reply.fragmented",
+    title="One byte a segment",
+    expects="The same reply as for the whole.",
+    why="TCP is a stream of bytes: where a read ends says nothing of where a message ends.",
+    cites=("RFC 9293 §3.8 (data communication)", "tcp(7): TCP_NODELAY"),
+)
+def test_fragmented(lab: Lab) -> None:
+    fragments = {"piece": 1, "pause_s": 0.002}
+    lab.play(
+        "fragmented",
+        connect(),
+        ask("one byte at a time", **fragments),
+        ask("and again", **fragments),
+        send("end of one\nand begin", newline=False, **fragments),
+        ask("ning of another", **fragments),
+        close(),
+    ).ended(within_s=15)
+
+
+@scenario(
+    "reply.utf8-split",
+    title="Multi-byte characters cut at every byte",
+    expects="No error, no lost or doubled character.",
+    why="Decoding each piece by itself raises in the middle of a character.",
+    cites=("RFC 3629 §3 (UTF-8)", "RFC 9293 §3.8 (data communication)"),
+)
+def test_utf8_split(lab: Lab) -> None:
+    steps = [ask(POEM, piece=piece, pause_s=0.005) for piece in (1, 2, 3, 5)]
+    lab.play("poet", connect(), *steps, close()).ended(within_s=15)
+
+
+@scenario(
+    "reply.coalesced",
+    title="A thousand messages in one segment",
+    expects="A thousand replies.",
+    why="A server that takes one read for one message answers once and forgets the rest.",
+    cites=("RFC 9293 §3.8 (data communication)",),
+)
+def test_coalesced(lab: Lab) -> None:
+    lab.play(
+        "coalesced",
+        connect(),
+        send("x", times=1000),
+        expect(),
+        ask("alone"),
+        send("two\nlines and a half", newline=False),
+        ask(" line"),
+        close(),
+    ).ended()
+
+
+@scenario(
+    "reply.pipelined",
+    title="Many requests ahead of the first read",
+    expects="All replies, in order, no deadlock.",
+    why="Replies that are not read must not stop the server from reading, within its limits.",
+    cites=("RFC 9112 §9.3.2 (pipelining, as HTTP has it)",),
+)
+def test_pipelined(lab: Lab) -> None:
+    lab.play(
+        "pipelined",
+        connect(),
+        {"do": "read", "on": False},
+        send(size=20, times=10_000),
+        {"do": "read", "on": True},
+        expect(within_s=20),
+        close(),
+    ).ended(within_s=30)
+
+
+@scenario(
+    "reply.interleaved",
+    title="A hundred clients with tagged payloads, their steps interleaved",
+    expects="Nobody ever sees another's bytes.",
+    why="State that belongs to a connection but lives in the server is mixed up under load.",
+    cites=("close(2): a descriptor's number is used again",),
+    connections=lambda case: 100,
+    rounds=3,
+)
+def test_interleaved(lab: Lab) -> None:
+    half = send("the first half of", newline=False)
+    group = lab.play(
+        "tagged",
+        connect(),
+        wait("go", mark="ready"),
+        repeat(
+            [
+                half,
+                {"do": "idle", "for_s": 0.01},
+                ask(" a message", within_s=10),
+                ask(size=3000, within_s=10),
+            ],
+            times=5,
+        ),
+        close(),
+        count=100,
+        log=False,
+    )
+    group.reached("ready", within_s=10)
+    lab.trigger(group)
+    group.go()
+    group.ended(within_s=30)
+    lab.expect_removed(group)
+
+
+@scenario(
+    "reply.reused-descriptor",
+    title="New clients get the descriptor numbers of those who left half a message or a reply",
+    expects="Nobody ever sees another's bytes.",
+    why="A table by descriptor that is not emptied hands the rest of one client to the next.",
+    cites=("open(2): the lowest-numbered descriptor that is free",),
+    connections=lambda case: 12,
+    rounds=3,
+)
+def test_reused_descriptor(lab: Lab) -> None:
+    leavers = [
+        lab.play(
+            name,
+            connect(),
+            send("what I never finished", newline=False, unanswered=True),
+            wait("go", mark="ready"),
+            end,
+            count=6,
+            must="nothing",
+        )
+        for name, end in (("quitter", close()), ("aborter", {"do": "reset"}))
+    ]
+    for group in leavers:
+        group.reached("ready")
+    lab.trigger(*leavers)
+    for group in leavers:
+        group.go()
+    lab.expect_removed(*leavers)
+    heirs = lab.play("heir", connect(), ask("mine alone"), ask("still mine"), close(), count=12)
+    heirs.ended()
+
+
+@scenario(
+    "reply.binary",
+    title="All byte values, NUL and invalid UTF-8",
+    expects="Exact, or the declared refusal; the server lives.",
+    why="An echo of bytes need not decode them; a server that does must survive what is no text.",
+    cites=("RFC 3629 §3 (UTF-8), §10 (invalid sequences)",),
+    promises=("invalid_utf8",),
+)
+def test_binary(lab: Lab) -> None:
+    everything = bytes(b for b in range(256) if b != 0x0A).hex()
+    odd = ("00", "ff", "c3", "eda080", "f4908080", "80")
+    if lab.promises.invalid_utf8 == "echo":
+        lab.play(
+            "binary",
+            connect(),
+            *(ask(hex=data, newline=True) for data in (everything, *odd)),
+            close(),
+        ).ended()
+        return
+    lab.play(
+        "binary",
+        connect(),
+        ask("valid"),
+        send(hex="ff", newline=True, unanswered=True),
+        expect(eof=True),
+        close(),
+        count=1,
+        must="served-or-refused",
+    ).ended()
+
+
+@scenario(
+    "reply.half-close",
+    title="Sends all, half-closes, reads on",
+    expects="The full reply, then EOF.",
+    why="A FIN says that the peer has no more to send, not that it no longer listens.",
+    cites=("RFC 9293 §3.6 (half-closed connections)", "shutdown(2): SHUT_WR"),
+    promises=("half_close",),
+    quiet=True,
+    connections=lambda case: 6,
+    rounds=3,
+)
+def test_half_close(lab: Lab) -> None:
+    groups = [
+        lab.play(
+            name,
+            connect(),
+            wait("go", mark="ready"),
+            *said,
+            half_close(),
+            expect(within_s=10),
+            expect(eof=True),
+            close(),
+            count=2,
+        )
+        for name, said in (
+            ("brief", [send("one line")]),
+            ("eloquent", [send(size=min(largest(lab), 1 << 20), times=2), send("the end")]),
+            ("late", [ask("first"), send("second"), {"do": "idle", "for_s": 0.2}]),
+        )
+    ]
+    for group in groups:
+        group.reached("ready")
+    lab.trigger(*groups)
+    for group in groups:
+        group.go()
+    for group in groups:
+        group.ended(within_s=20)
+    lab.expect_removed(*groups)
+
+
+@scenario(
+    "reply.half-close-unfinished",
+    title="Half a message, then half-close",
+    expects="The declared policy, and the connection ends.",
+    why="At the end of input a rest without a newline is either dropped or answered, never kept.",
+    cites=("RFC 9293 §3.6 (half-closed connections)",),
+    promises=("unfinished_line", "half_close"),
+    quiet=True,
+)
+def test_half_close_unfinished(lab: Lab) -> None:
+    dropped = lab.promises.unfinished_line == "drop"
+    one = lab.play(
+        "unfinished",
+        connect(),
+        ask("a whole line"),
+        wait("go", mark="ready"),
+        send("half a li", newline=False, unanswered=dropped),
+        half_close(),
+        *([] if dropped else [expect()]),
+        expect(eof=True),
+        close(),
+    )
+    one.reached("ready")
+    lab.trigger(one)
+    one.go()
+    one.ended()
+    lab.expect_removed(one)
+
+
+@scenario(
+    "reply.urgent",
+    title="A byte of urgent data in the stream",
+    expects="No hang, and no corruption beyond that byte.",
+    why="Urgent data wakes select's third set and EPOLLPRI; nobody who reads there must spin.",
+    cites=("RFC 6093", "tcp(7): urgent data", "recv(2): MSG_OOB"),
+    quiet=True,
+)
+def test_urgent(lab: Lab) -> None:
+    one = lab.play(
+        "urgent",
+        connect(),
+        ask("before"),
+        wait("go", mark="ready"),
+        send("!", newline=False, urgent=True, unanswered=True),
+        {"do": "idle", "for_s": 0.3},
+        ask("after"),
+        ask("and after that"),
+        close(),
+    )
+    one.reached("ready")
+    lab.trigger(one)
+    one.go()
+    one.ended()
+    lab.expect_removed(one)
