@@ -60,9 +60,12 @@ class Cell:
         self._pod = os.open("/proc/self/ns/net", os.O_RDONLY)
         _unshare(_NEWNET)
         self._outside = os.open("/proc/self/ns/net", os.O_RDONLY)
-        _set_up_link(f"/proc/{os.getpid()}/fd/{self._pod}", 1)
+        _make_link(f"/proc/{os.getpid()}/fd/{self._pod}")
         _enter(self._pod)
-        _set_up_addresses(0)
+        _set_up("wire0", 0)
+        _enter(self._outside)
+        _set_up("wire1", 1)
+        _enter(self._pod)
         self.events: list[dict[str, Any]] = []
         self.wire = Wire(self.events.append)
         self._loop = Loop()
@@ -95,7 +98,8 @@ class Cell:
 
             result.deliver_to(deliver)
 
-        return self.call(handle)
+        results: dict[str, Any] = self.call(handle)
+        return results
 
     def call(self, what: Callable[[concurrent.futures.Future[Any]], None]) -> Any:
         """Run `what` in the loop's thread and wait for the answer it is to give."""
@@ -191,7 +195,7 @@ def in_cell(body: Body) -> Callable[[str, int], None]:
         if ended.returncode:
             pytest.fail(ended.stdout + ended.stderr, pytrace=False)
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # or pytest asks for the body's arguments
+    del test.__wrapped__  # or pytest asks for the body's arguments
     test.body = body  # type: ignore[attr-defined]
     return test
 
@@ -230,17 +234,16 @@ def _make_namespaces(way: str) -> None:
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
 
 
-def _set_up_link(other: str, mine: int) -> None:
+def _make_link(other: str) -> None:
     _ip("link", "add", "wire1", "type", "veth", "peer", "name", "wire0", "netns", other)
-    _set_up_addresses(mine)
+    _ip("link", "set", "wire1", "up")
 
 
-def _set_up_addresses(mine: int) -> None:
-    for addresses, bits in ((ADDRESSES[4], 24), (ADDRESSES[6], 64)):
-        nodad = ["nodad"] if bits == 64 else []
-        _ip("address", "add", f"{addresses[mine]}/{bits}", "dev", f"wire{mine}", *nodad)
-    _ip("link", "set", f"wire{mine}", "up")
+def _set_up(device: str, mine: int) -> None:
     _ip("link", "set", "lo", "up")
+    _ip("link", "set", device, "up")
+    _ip("address", "add", f"{ADDRESSES[4][mine]}/24", "dev", device)
+    _ip("address", "add", f"{ADDRESSES[6][mine]}/64", "dev", device, "nodad")
 
 
 def _ip(*arguments: str) -> None:
