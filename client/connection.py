@@ -1,0 +1,323 @@
+"""One TCP connection of a player: a non-blocking socket, what waits to be sent, what is owed.
+
+It reads and writes when the loop says so and records what happened; it decides nothing. After
+each edge it calls `wake`, and the player looks at the records. The socket is registered
+edge-triggered (see client.loop): `_readable` remembers an edge that was not yet read to the end.
+"""
+
+import errno
+import select
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+
+from client import failure
+from client.failure import Failed, Failure
+from client.fields import Address
+from client.loop import Loop
+from client.payload import SLICE, Source
+from client.replies import Replies
+
+_CHUNK = 64 * 1024
+_CHUNKS = 16  # at most so many at once, so that one fast peer does not hold up the others
+_INCOMING = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+# Linux: do not reserve a port before connect, which chooses one that is free for this target. Not
+# in the socket module before Python 3.12.
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+
+class _Parcel:
+    """A source on its way out."""
+
+    __slots__ = ("at", "end", "flags", "source")
+
+    def __init__(self, source: Source, at: int, end: int, flags: int) -> None:
+        self.source = source
+        self.at = at
+        self.end = end
+        self.flags = flags
+
+
+class Connection:
+    """A connection from the moment it is attempted.
+
+    `wrong` is the first reply that was not what was owed, `broken` the error that ended the
+    connection (a reset among others), `eof_at` and `reset_at` the times at which the peer ended
+    it; times are seconds of time.monotonic. `sent` and `received` count bytes, `messages` the
+    newlines sent.
+    """
+
+    __slots__ = (
+        "_connecting",
+        "_loop",
+        "_outbox",
+        "_readable",
+        "_wake",
+        "broken",
+        "eof_at",
+        "local",
+        "messages",
+        "moved_at",
+        "opened_at",
+        "peer",
+        "reading",
+        "received",
+        "replies",
+        "reset_at",
+        "sent",
+        "sock",
+        "wrong",
+    )
+
+    def __init__(self, loop: Loop, wake: Callable[[], None], replies: Replies) -> None:
+        self._loop = loop
+        self._wake = wake
+        self._outbox: deque[_Parcel] = deque()
+        self._readable = False
+        self._connecting = True
+        self.replies = replies
+        self.reading = True
+        self.sock: socket.socket | None = None
+        self.local: Address | None = None
+        self.peer: Address | None = None
+        self.opened_at: float | None = None
+        self.eof_at: float | None = None
+        self.reset_at: float | None = None
+        self.moved_at = 0.0
+        self.wrong: Failure | None = None
+        self.broken: Failure | None = None
+        self.sent = 0
+        self.received = 0
+        self.messages = 0
+
+    def open(
+        self,
+        target: Address,
+        bind: Address | None,
+        receive_buffer: int | None,
+        send_buffer: int | None,
+    ) -> None:
+        """Begin to connect. What goes wrong at once is in `broken`."""
+        during = "socket"
+        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self.sock = sock
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if receive_buffer is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if send_buffer is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+            if bind is not None:
+                during = "bind"
+                if bind[1]:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                else:
+                    sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind(bind)
+            during = "connect"
+            number = sock.connect_ex(target)
+            if number not in (0, errno.EINPROGRESS):
+                self.broken = failure.from_errno(number, during)
+                return
+            self._loop.register(sock.fileno(), self._on_connecting)
+        except OSError as error:
+            self.broken = failure.from_error(error, during)
+
+    @property
+    def connecting(self) -> bool:
+        """Whether the handshake is still under way."""
+        return self._connecting
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something waits to be handed to the kernel."""
+        return bool(self._outbox)
+
+    def check(self) -> None:
+        """Raise Failed with what has gone wrong with the replies or the connection."""
+        trouble = self.wrong or self.broken
+        if trouble is not None:
+            raise Failed(trouble)
+
+    def ended_early(self) -> Failed:
+        """The failure that the peer's end means while something is owed."""
+        return Failed(Failure("eof", f"the peer ended the connection: {self.replies.missing()}"))
+
+    def late(self, within_s: float) -> Failed:
+        """The failure that `within_s` has passed while something is owed."""
+        return Failed(Failure("late", f"not within {within_s:g} s: {self.replies.missing()}"))
+
+    def listen(self) -> None:
+        """Read from now on whatever comes."""
+        self.reading = True
+        self.read()
+
+    def send(self, source: Source, at: int = 0, end: int | None = None, flags: int = 0) -> None:
+        """Send the bytes of `source` from `at` to before `end`, now as many as the kernel takes."""
+        self._outbox.append(_Parcel(source, at, source.length if end is None else end, flags))
+        if len(self._outbox) == 1:
+            self._flush()
+
+    def withdraw(self, stride: int) -> int:
+        """Keep unsent only what completes a message of `stride` bytes; bytes withdrawn."""
+        withdrawn = 0
+        for parcel in self._outbox:
+            end = min(parcel.end, -(-parcel.at // stride) * stride)
+            withdrawn += parcel.end - end
+            parcel.end = end
+        self._outbox = deque(parcel for parcel in self._outbox if parcel.at < parcel.end)
+        return withdrawn
+
+    def read(self, limit: int | None = None) -> None:
+        """Read what has come, at most `limit` bytes."""
+        if self._readable:
+            self._read(limit)
+
+    def half_close(self) -> None:
+        """End the own side."""
+        assert self.sock is not None
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._break(failure.from_error(error, "shutdown"))
+
+    def close(self, reset: bool = False) -> None:
+        """Give the socket back: in an orderly way, or by a reset."""
+        sock = self.sock
+        if sock is None:
+            return
+        self.sock = None
+        self._outbox.clear()
+        self._loop.forget(sock.fileno())
+        if reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        sock.close()
+
+    def _on_connecting(self, mask: int) -> None:
+        sock = self.sock
+        assert sock is not None
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            self._connecting = False
+            self.broken = failure.from_errno(number, "connect")
+        else:
+            try:
+                self.peer = sock.getpeername()[:2]
+            except OSError:  # an edge of another socket that had this descriptor before
+                return
+            self.local = sock.getsockname()[:2]
+            self._connecting = False
+            self.opened_at = time.monotonic()
+            self._loop.switch(sock.fileno(), self._on_ready)
+            self._readable = bool(mask & _INCOMING)
+            if self._readable and self.reading:
+                self._read(None)
+        self._wake()
+
+    def _on_ready(self, mask: int) -> None:
+        if mask & _INCOMING:
+            self._readable = True
+            if self.reading:
+                self._read(None, mask)
+            elif mask & (select.EPOLLERR | select.EPOLLHUP):
+                self._examine()
+        if self._outbox and mask & select.EPOLLOUT:
+            self._flush()
+        self._wake()
+
+    def _read(self, limit: int | None, mask: int = _ENDING) -> None:
+        """Read until the kernel has no more, or `limit` bytes.
+
+        A short read means that no more had come. That the end had come with it is seen from
+        `mask`; an end that comes later has an edge of its own.
+        """
+        sock = self.sock
+        if sock is None or self.eof_at is not None:
+            return
+        try:
+            for _ in range(_CHUNKS):
+                chunk = _CHUNK if limit is None else min(limit, _CHUNK)
+                data = sock.recv(chunk)
+                if not data:
+                    self._readable = False
+                    if self.broken is None:
+                        self.eof_at = time.monotonic()
+                    return
+                self.received += len(data)
+                if self.wrong is None:
+                    self.wrong = self.replies.take(data)
+                if limit is not None:
+                    limit -= len(data)
+                    if not limit:
+                        return
+                elif len(data) < chunk and not mask & _ENDING:
+                    self._readable = False
+                    return
+        except BlockingIOError:
+            self._readable = False
+            return
+        except OSError as error:
+            self._readable = False
+            self._break(failure.from_error(error, "recv"))
+            return
+        self._loop.soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self.reading:
+            self.read()
+            self._wake()
+
+    def _flush(self) -> None:
+        sock = self.sock
+        outbox = self._outbox
+        try:
+            for _ in range(_CHUNKS):
+                if not outbox or sock is None:
+                    return
+                parcel = outbox[0]
+                data = parcel.source.slice(parcel.at, min(SLICE, parcel.end - parcel.at))
+                count = sock.send(data, parcel.flags)
+                self.sent += count
+                parcel.at += count
+                if count == len(data):
+                    self.messages += data.count(b"\n")
+                    if parcel.at == parcel.end:
+                        outbox.popleft()
+                else:
+                    self.messages += data.count(b"\n", 0, count)
+                self.moved_at = time.monotonic()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            outbox.clear()
+            # What came before the break is still there to be read, and it was said.
+            self._break(failure.from_error(error, "send"))
+            if self.reading:
+                self._readable = True
+                self._read(None)
+            return
+        self._loop.soon(self._flush_on)
+
+    def _flush_on(self) -> None:
+        if self._outbox:
+            self._flush()
+            self._wake()
+
+    def _examine(self) -> None:
+        """Learn of a reset while nobody reads."""
+        if self.sock is not None:
+            number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                self._break(failure.from_errno(number, "the socket's error"))
+
+    def _break(self, trouble: Failure) -> None:
+        if self.broken is None:
+            self.broken = trouble
+        if trouble.kind == "reset" and self.reset_at is None:
+            self.reset_at = time.monotonic()

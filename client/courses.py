@@ -1,0 +1,144 @@
+"""What each step of a script does, as a course: a generator that yields while it waits.
+
+A course looks at the records of its connection and its clock, and raises Failed. Nothing is told
+to it: see client.player.
+"""
+
+import time
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from client import listening, script, speaking
+from client.failure import Failed, Failure
+from client.script import Step
+
+if TYPE_CHECKING:
+    from client.player import Player
+
+Course = Generator[None, None, None]
+
+
+def run(player: "Player", steps: tuple[Step, ...]) -> Course:
+    """Play the steps one after another."""
+    for step in steps:
+        player.step = step
+        if step.mark is not None:
+            player.stage.marked(player, step.mark)
+        course = _COURSES[type(step)](player, step)
+        if course is not None:
+            yield from course
+
+
+def _connect(player: "Player", step: script.Connect) -> Course:
+    connection = player.connect(step)
+    deadline = time.monotonic() + step.within_s
+    player.alarm.set(deadline)
+    while connection.broken is None and connection.connecting:
+        if time.monotonic() >= deadline:
+            raise Failed(Failure("late", f"no connection within {step.within_s:g} s"))
+        yield
+    if connection.broken is not None:
+        raise Failed(connection.broken)
+    player.stage.connected(player)
+
+
+def _half_close(player: "Player", step: script.HalfClose) -> None:
+    connection = player.opened()
+    connection.check()
+    connection.half_close()
+    connection.check()
+
+
+def _close(player: "Player", step: script.Close) -> None:
+    connection = player.opened()
+    if connection.replies.said:
+        raise Failed(connection.replies.surplus())
+    player.leave()
+
+
+def _reset(player: "Player", step: script.Reset) -> None:
+    player.opened()
+    player.leave(reset=True)
+
+
+def _idle(player: "Player", step: script.Idle) -> Course:
+    until = time.monotonic() + step.for_s
+    player.alarm.set(until)
+    while time.monotonic() < until:
+        player.check_replies()
+        yield
+
+
+def _wait(player: "Player", step: script.Wait) -> Course:
+    stage = player.stage
+    if stage.is_released(step.go):
+        return
+    stage.hold(player, step.go)
+    stage.settled(player, True)
+    while not stage.is_released(step.go):
+        player.check_replies()
+        yield
+    stage.settled(player, False)
+
+
+def _hang(player: "Player", step: script.Hang) -> Course:
+    connection = player.opened()
+    player.stage.settled(player, True)
+    while connection.eof_at is None and connection.broken is None:
+        player.check_replies()
+        yield
+    player.stage.settled(player, False)
+
+
+def _repeat(player: "Player", step: script.Repeat) -> Course:
+    stage = player.stage
+    rounds = 0
+    due = time.monotonic()
+    while step.times == 0 or rounds < step.times:
+        if stage.resting:
+            player.step = step
+            yield from _rest(player)
+        if stage.finishing:
+            return
+        turns = player.turns
+        yield from run(player, step.steps)
+        rounds += 1
+        due = max(due + step.every_s, time.monotonic())
+        player.step = step
+        if step.every_s and rounds != step.times:
+            player.alarm.set(due)
+            while time.monotonic() < due and not (stage.resting or stage.finishing):
+                player.check_replies()
+                yield
+        elif player.turns == turns:  # a round that never waits must not hold up the others
+            player.setting.loop.soon(player.resume)
+            yield
+
+
+def _rest(player: "Player") -> Course:
+    stage = player.stage
+    since = time.monotonic()
+    player.pauses.append((since, None))
+    stage.settled(player, True)
+    while stage.resting and not stage.finishing:
+        player.check_replies()
+        yield
+    stage.settled(player, False)
+    player.pauses[-1] = (since, time.monotonic())
+
+
+_COURSES: dict[type[Step], Callable[["Player", Any], Course | None]] = {
+    script.Connect: _connect,
+    script.Send: speaking.send,
+    script.Ask: speaking.ask,
+    script.Flood: speaking.flood,
+    script.Expect: listening.expect,
+    script.Read: listening.read,
+    script.HalfClose: _half_close,
+    script.Close: _close,
+    script.Reset: _reset,
+    script.Idle: _idle,
+    script.Wait: _wait,
+    script.Repeat: _repeat,
+    script.Hang: _hang,
+}

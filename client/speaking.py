@@ -1,0 +1,163 @@
+"""The steps that send: `send`, `ask` and `flood`. See client.courses."""
+
+import socket
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from client import kernel, script
+from client.connection import Connection
+from client.failure import Failed, Failure
+from client.loop import NEVER
+from client.payload import Source
+
+if TYPE_CHECKING:
+    from client.player import Player
+
+Course = Generator[None, None, None]
+
+_TICK_S = 0.05  # how often a step that sends at a rate does so
+
+
+def send(player: "Player", step: script.Send) -> Course:
+    connection = _usable(player)
+    source = player.draw(step, step.times)
+    if not step.unanswered:
+        _owe(player, connection, step, source)
+    yield from _transmit(player, connection, step, source, NEVER)
+
+
+def ask(player: "Player", step: script.Ask) -> Course:
+    connection = _usable(player)
+    replies = connection.replies
+    listening = connection.reading
+    if not listening:
+        connection.listen()
+    within_s = step.within_s
+    bare = step.bare
+    for _ in range(step.times):
+        source = player.draw(step, 1)
+        _owe(player, connection, step, source)
+        player.asked_at = asked_at = time.monotonic()
+        if bare:
+            connection.send(source)
+        if not bare or connection.unsent:
+            yield from _transmit(player, connection, step, source, within_s, begun=bare)
+            player.asked_at = asked_at = max(asked_at, connection.moved_at)
+        deadline = asked_at + within_s
+        player.alarm.set(deadline)
+        while replies.matched < replies.owed:
+            connection.check()
+            if connection.eof_at is not None:
+                raise connection.ended_early()
+            if time.monotonic() >= deadline:
+                raise connection.late(within_s)
+            yield
+        player.latencies.append((asked_at, time.monotonic() - asked_at))
+        player.asked_at = None
+    connection.reading = listening
+    player.claimed = connection.received
+    player.claimed_replies = replies.complete
+
+
+def flood(player: "Player", step: script.Flood) -> Course:
+    connection = _usable(player)
+    connection.reading = False
+    stride = step.size + 1
+    source = player.draw_flood(step.size, -(-step.total // stride))
+    _owe(player, connection, None, source)
+    connection.moved_at = time.monotonic()
+    connection.send(source)
+    queued = -1
+    while connection.unsent:
+        connection.check()
+        now = time.monotonic()
+        # What the peer's kernel still takes has moved as well, though no write was possible yet.
+        assert connection.sock is not None
+        if queued != (queued := kernel.unacknowledged(connection.sock)):
+            connection.moved_at = now
+        if now - connection.moved_at >= step.stalled_after_s:
+            connection.replies.forgive(connection.withdraw(stride))
+            player.flooded = "stalled"
+            return
+        player.alarm.set(now + max(0.001, step.stalled_after_s / 4))
+        yield
+    connection.check()
+    player.flooded = "sent"
+
+
+def _transmit(
+    player: "Player",
+    connection: Connection,
+    step: script.Message,
+    source: Source,
+    within_s: float,
+    begun: bool = False,
+) -> Course:
+    """Hand `source` to the kernel at the step's pace; `begun`: it is on its way already.
+
+    Raises Failed of kind "late" if nothing moves for `within_s`.
+    """
+    at = source.length if begun else 0
+    if step.urgent:
+        connection.send(source, 0, 1, socket.MSG_OOB)
+        at = 1
+    piece = _piece(step, source)
+    start = time.monotonic()
+    while True:
+        if at < source.length:
+            end = min(at + piece, source.length)
+            connection.send(source, at, end)
+            at = end
+        began = time.monotonic()
+        while connection.unsent:
+            connection.check()
+            deadline = max(began, connection.moved_at) + within_s
+            if time.monotonic() >= deadline:
+                detail = f"the peer took no byte of the message within {within_s:g} s"
+                raise Failed(Failure("late", detail))
+            player.alarm.set(deadline)
+            yield
+        connection.check()
+        if at == source.length:
+            return
+        until = start + at / step.rate if step.rate else time.monotonic() + step.pause_s
+        player.alarm.set(until)
+        while time.monotonic() < until:
+            connection.check()
+            yield
+
+
+def _piece(step: script.Message, source: Source) -> int:
+    """How many bytes one write takes."""
+    if step.piece is not None:
+        return step.piece
+    if step.rate is not None:
+        return max(1, int(step.rate * _TICK_S))
+    if step.pause_s:
+        return (step.size or 0) + len(step.content)
+    return source.length
+
+
+def _owe(
+    player: "Player", connection: Connection, step: script.Message | None, source: Source
+) -> None:
+    """The reply to `source` is owed from now on."""
+    replies = connection.replies
+    if replies.said:
+        raise Failed(replies.surplus())
+    answer = source.reply(player.setting.reply)
+    if step is not None and step.urgent:
+        replies.owe_perhaps(answer.slice(0, 1))
+        replies.owe(answer, 1)
+    else:
+        replies.owe(answer)
+
+
+def _usable(player: "Player") -> Connection:
+    """The connection, if it can be written to and the peer has not ended it."""
+    connection = player.opened()
+    connection.check()
+    if connection.eof_at is not None:
+        raise connection.ended_early()
+    return connection
