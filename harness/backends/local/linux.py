@@ -79,9 +79,10 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
     _checked(f"mount {target}", result)
 
 
-def make_read_only(path: str) -> None:
+def set_read_only(path: str, on: bool) -> None:
     """Every mount at and under `path`, by mount_setattr(2); OSError ENOSYS before Linux 5.12."""
-    attributes = struct.pack("=QQQQ", _MOUNT_ATTR_RDONLY, 0, 0, 0)
+    to_set, to_clear = (_MOUNT_ATTR_RDONLY, 0) if on else (0, _MOUNT_ATTR_RDONLY)
+    attributes = struct.pack("=QQQQ", to_set, to_clear, 0, 0)
     result = _libc.syscall(
         ctypes.c_long(_SYS_MOUNT_SETATTR),
         ctypes.c_int(_AT_FDCWD),
@@ -97,17 +98,6 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
     """prctl(2)."""
     arguments = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
     _checked("prctl", _libc.prctl(ctypes.c_int(option), *arguments))
-
-
-def die_with_parent(parent: int) -> None:
-    """Be killed when the thread that forked us ends; end now if `parent` is already gone.
-
-    Said after a change of credentials, which clears it. `parent` is 0 where it cannot be seen,
-    from the first process of a PID namespace.
-    """
-    prctl(PR_SET_PDEATHSIG, 9)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def capability_set(names: Iterable[str]) -> int:

@@ -1,0 +1,122 @@
+"""The harness's end of a holder: the process that makes labs for one worker of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from harness import run
+from harness.backends.local import messages
+from harness.backends.local.descendants import command_lines, descendants
+from harness.backends.local.messages import Message
+from harness.backends.local.process import PROJECT
+
+_ENDED_WITHIN_S = 10.0
+
+
+class HolderRefused(Exception):
+    """What was asked of the holder cannot be done on this machine: one line."""
+
+
+class Holder:
+    """Starts the holder's program, and asks it for things."""
+
+    def __init__(self, module: str, run_id: str) -> None:
+        """Start `python -m module CONTROL RUN-ENDS LABEL`; HolderRefused when it says it cannot.
+
+        CONTROL is the descriptor of its control socket, RUN-ENDS one that is readable once the
+        run's main process has ended, and LABEL begins the name of all that it makes.
+        """
+        self.label = f"{label(run_id)}{os.getpid()}"
+        self._asking = threading.Lock()
+        self._control, theirs = messages.pair()
+        main = os.pidfd_open(_main_process(run_id))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, str(theirs.fileno()), str(main), self.label],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), main],
+                cwd=PROJECT,
+                start_new_session=True,  # Ctrl-C is for the harness, which then ends us in order
+            )
+        os.close(main)
+        self.facts = self._answer()[0]
+
+    def ask(self, op: str, descriptors: Sequence[int] = (), **fields: object) -> list[int]:
+        """Ask, wait, and give the answer's descriptors. Raises HolderRefused."""
+        with self._asking:
+            with contextlib.suppress(BrokenPipeError):  # it has ended, as the answer will tell
+                messages.send(self._control, {"op": op, **fields}, descriptors)
+            return self._answer()[1]
+
+    def close(self) -> None:
+        """End it and all that it made; returns when that was seen."""
+        self._control.close()
+        self._process.wait(_ENDED_WITHIN_S)
+
+    def _answer(self) -> tuple[Message, list[int]]:
+        received = messages.receive(self._control)
+        if received is None:
+            status = self._process.wait(_ENDED_WITHIN_S)
+            raise HolderRefused(f"the process that holds the labs has ended (status {status})")
+        if "refused" in received[0]:
+            raise HolderRefused(received[0]["refused"])
+        return received
+
+
+class Inits:
+    """The inits of one lab's nodes: their control sockets, and their ends."""
+
+    def __init__(self) -> None:
+        self._inits: list[tuple[socket.socket, int]] = []
+
+    def add(self, control: socket.socket, pidfd: int) -> None:
+        """Keep an init that is being started; HolderRefused with the step that it failed at."""
+        self._inits.append((control, pidfd))
+        ready = messages.receive(control)
+        if ready is None:
+            raise HolderRefused("the init of a node ended at once")
+        if "refused" in ready[0]:
+            raise HolderRefused(ready[0]["refused"])
+
+    def close(self) -> None:
+        """End them and all that they started; returns when they were seen to have ended."""
+        for control, _ in self._inits:
+            control.close()
+        for _, pidfd in self._inits:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            if not poll.poll(_ENDED_WITHIN_S * 1000):
+                raise TimeoutError(f"a node did not end within {_ENDED_WITHIN_S:g} s")
+            os.close(pidfd)
+        self._inits.clear()
+
+
+def label(run_id: str) -> str:
+    """What begins the name of all that a run makes."""
+    return f"iolab.{run_id}."
+
+
+def run_of(name: str) -> str:
+    """The run that made what is so named."""
+    return name.split(".")[1]
+
+
+def processes_of(run_id: str) -> dict[int, str]:
+    """The command lines of a run's holders and of all that descends from them, by PID."""
+    holders = [pid for pid, line in command_lines().items() if label(run_id) in line]
+    # An init, an agent and a probe are forks of the holder and have its command line.
+    pids = set(holders).union(*(descendants(pid) for pid in holders))
+    return {pid: line for pid, line in command_lines().items() if pid in pids}
+
+
+def _main_process(run_id: str) -> int:
+    """The run's main process, which its id names first; the caller, for an id that names none."""
+    return int(run_id.partition("-")[0]) if run.alive(run_id) else os.getpid()

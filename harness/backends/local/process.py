@@ -1,0 +1,184 @@
+"""The harness's end of a process that an init has started (see `init.py`)."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.backends.base import Process, Stream
+from harness.backends.local import messages
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+_PIECE = 1 << 16
+_SEEN_WITHIN_S = 10.0
+# Between two looks at a process's state, for which the kernel offers nothing to wait on.
+_LOOK_AGAIN_S = 0.001
+
+_STOPPED, _DEAD = "T", "ZX"
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our own environment, in which `python3` is the interpreter that runs the harness."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, **(extra or {})}
+
+
+def spawn(
+    control: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None = None
+) -> LocalProcess:
+    """Let the init at the other end of `control` start a program, in the project's folder.
+
+    OSError (BrokenPipeError) when the init is gone.
+    """
+    program = sys.executable if argv[0] == "python3" else argv[0]
+    pipes = [os.pipe() for _ in range(3)]
+    (stdin, write), (read_out, stdout), (read_err, stderr) = pipes
+    status, status_there = messages.pair()
+    request = {
+        "op": "spawn",
+        "argv": [program, *argv[1:]],
+        "env": environment(env),
+        "cwd": str(PROJECT),
+    }
+    theirs = [stdin, stdout, stderr]
+    try:
+        messages.send(control, request, [*theirs, status_there.fileno()])
+    except OSError:
+        for fd in (write, read_out, read_err):
+            os.close(fd)
+        status.close()
+        raise
+    finally:
+        for fd in theirs:
+            os.close(fd)
+        status_there.close()
+    return LocalProcess(write, read_out, read_err, status)
+
+
+class LocalProcess(Process):
+    """Three pipes, and the status socket by which its init tells how it ends."""
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, status: socket.socket) -> None:
+        self._pidfd: int | None = None
+        self._stdin: int | None = stdin
+        self._writing = threading.Lock()
+        self._open: dict[int, Stream] = {stdout: "stdout", stderr: "stderr"}
+        self._status = status
+        self._waiting = threading.Lock()
+        self._exit: int | None = None
+        started = messages.receive(status)
+        if started is None:
+            raise BrokenPipeError("the node ended before it could start the process")
+        self._pidfd = started[1][0]
+
+    def write(self, data: bytes) -> None:
+        with self._writing:
+            view = memoryview(data)
+            while view:
+                if self._stdin is None:
+                    raise BrokenPipeError("its standard input was closed")
+                view = view[os.write(self._stdin, view) :]
+
+    def close_input(self) -> None:
+        with self._writing:
+            if self._stdin is not None:
+                os.close(self._stdin)
+                self._stdin = None
+
+    def read(self) -> tuple[Stream, bytes]:
+        poll = select.poll()
+        for fd in self._open:
+            poll.register(fd, select.POLLIN)
+        while self._open:
+            for fd, _ in poll.poll():
+                data = os.read(fd, _PIECE)
+                if data:
+                    return self._open[fd], data
+                poll.unregister(fd)
+                os.close(fd)
+                del self._open[fd]
+        return "stdout", b""
+
+    def wait(self, within_s: float) -> int | None:
+        with self._waiting:
+            if self._exit is None and _readable(self._status.fileno(), within_s):
+                said = messages.receive(self._status)
+                # Without a word, its init was killed, and the kernel killed it too.
+                self._exit = -signal.SIGKILL if said is None else int(said[0]["exit"])
+                self._status.close()
+            return self._exit
+
+    def signal(self, signal: str) -> None:
+        number = _number(signal)
+        if self.wait(0.0) is not None:
+            raise ProcessLookupError(f"{signal}: the process has ended")
+        assert self._pidfd is not None
+        _send_signal(self._pidfd, number)
+        if signal == "SIGKILL":
+            if self.wait(_SEEN_WITHIN_S) is None:
+                raise TimeoutError(f"SIGKILL: not seen dead within {_SEEN_WITHIN_S:g} s")
+        elif signal in ("SIGSTOP", "SIGCONT"):
+            self._see(signal)
+
+    def _see(self, signal: str) -> None:
+        """Wait until every thread is stopped, or none is."""
+        deadline = time.monotonic() + _SEEN_WITHIN_S
+        while True:
+            states = self._states()
+            if not states or set(states) <= set(_DEAD):
+                raise ProcessLookupError(f"{signal}: the process has ended")
+            stopped = [state == _STOPPED for state in states]
+            if all(stopped) if signal == "SIGSTOP" else not any(stopped):
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{signal}: not seen within {_SEEN_WITHIN_S:g} s: {states}")
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _states(self) -> str:
+        """The state of each of its threads, a letter each as in /proc; empty when it is gone."""
+        states = ""
+        try:
+            for thread in Path(f"/proc/{self._pid()}/task").iterdir():
+                states += (thread / "stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return states
+
+    def _pid(self) -> int:
+        """Its PID as we see it, which is not the one that its node sees; -1 when it was reaped."""
+        for line in Path(f"/proc/self/fdinfo/{self._pidfd}").read_text().splitlines():
+            if line.startswith("Pid:"):
+                return int(line.split()[1])
+        raise OSError("the kernel does not tell the PID behind a pidfd")
+
+    def __del__(self) -> None:
+        # The contract has no `close`: a process is let go together with its lab.
+        for fd in (self._stdin, self._pidfd, *self._open):
+            if fd is not None:
+                os.close(fd)
+        self._status.close()
+
+
+def _number(name: str) -> signal.Signals:
+    try:
+        return signal.Signals[name]
+    except KeyError:
+        raise ValueError(f"{name!r} is not the name of a signal") from None
+
+
+def _send_signal(pidfd: int, number: signal.Signals) -> None:
+    signal.pidfd_send_signal(pidfd, number)
+
+
+def _readable(fd: int, within_s: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(within_s * 1000))

@@ -1,0 +1,83 @@
+"""The backend `namespaces`: see `holder.py` for how it works."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+
+from harness import run
+from harness.backends.base import Backend, BackendUnavailable, Family
+from harness.backends.local.bytecode import compile_project
+from harness.backends.local.holder import (
+    Holder,
+    HolderRefused,
+    label,
+    processes_of,
+    run_of,
+)
+from harness.backends.local.subject import require_command
+from harness.backends.namespaces import cgroup, trial
+from harness.backends.namespaces.lab import NamespaceLab
+from harness.errors import UsageError
+from harness.subject import Subject
+
+_HOLDER = "harness.backends.namespaces.holder"
+_IPTABLES = ("iptables-restore", "iptables-nft-restore", "iptables-legacy-restore")
+
+
+class Namespaces(Backend):
+    """Makes labs of namespaces, through one holder that is started when it is first needed."""
+
+    name = "namespaces"
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._holder_if_any: Holder | None = None
+        self._numbers = itertools.count(1)
+        self._homes, self._no_groups = cgroup.usable()
+
+    def check(self) -> None:
+        # The trial is a lab, and so takes the steps of one; only the subject is left out.
+        try:
+            trial.run(self._holder(), next(self._numbers))
+        except HolderRefused as refusal:
+            raise BackendUnavailable(f"namespaces: {refusal}") from None
+
+    def prepare(self) -> None:
+        compile_project()
+        for path in cgroup.named("iolab."):
+            if run.alive(run_of(path.name)) is False:
+                path.rmdir()
+
+    def missing(self) -> Mapping[str, str]:
+        lacks = {f"{controller}-limit": reason for controller, reason in self._no_groups.items()}
+        where = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+        if not any(shutil.which(program, path=where) for program in _IPTABLES):
+            lacks["wire"] = "iptables is not installed: the wire needs the package iptables"
+        return lacks
+
+    def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> NamespaceLab:
+        require_command(subject, self.name)
+        number = next(self._numbers)
+        try:
+            holder = self._holder()
+            groups = cgroup.Groups(f"{holder.label}.{number}", self._homes)
+            return NamespaceLab(holder, number, subject, families, groups)
+        except HolderRefused as refusal:
+            raise BackendUnavailable(f"namespaces: {refusal}") from None
+
+    def leftovers(self) -> Sequence[str]:
+        left = [f"process {pid}: {line}" for pid, line in processes_of(self.run_id).items()]
+        return left + [f"control group {path}" for path in cgroup.named(label(self.run_id))]
+
+    def close(self) -> None:
+        if self._holder_if_any is not None:
+            self._holder_if_any.close()
+            self._holder_if_any = None
+
+    def _holder(self) -> Holder:
+        if self._holder_if_any is None:
+            self._holder_if_any = Holder(_HOLDER, self.run_id)
+        return self._holder_if_any

@@ -1,0 +1,159 @@
+"""A lab of namespaces, as the harness holds it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.backends.base import Family, LabNodes, Node, Pod, Process
+from harness.backends.local import linux, messages
+from harness.backends.local.holder import Holder, Inits
+from harness.backends.local.process import PROJECT, LocalProcess, spawn
+from harness.backends.local.subject import SpawnedSubject, subject_environment
+from harness.backends.namespaces import confine
+from harness.backends.namespaces.cgroup import Groups
+from harness.backends.namespaces.network import address
+from harness.backends.namespaces.node import READ_ANYTHING
+from harness.channel import Channel
+from harness.subject import Subject
+
+# Number 1 is the bridge's own.
+_POD_NUMBER = 2
+
+
+class NamespaceNode(Node):
+    """A set of namespaces with an init that starts what it is asked to."""
+
+    def __init__(self, lab: NamespaceLab, name: str, number: int, **description: object) -> None:
+        self.name = name
+        self.addresses = {family: address(family, number) for family in lab.families}
+        self._lab = lab
+        self._number = number
+        self._control, theirs = messages.pair()
+        with theirs:
+            (pidfd,) = lab.holder.ask(
+                "node",
+                [theirs.fileno()],
+                lab=lab.number,
+                number=number,
+                name=name,
+                families=list(lab.families),
+                **description,
+            )
+        lab.inits.add(self._control, pidfd)
+
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> LocalProcess:
+        return spawn(self._control, argv, env)
+
+    def unplug(self) -> None:
+        self._lab.holder.ask("unplug", lab=self._lab.number, number=self._number)
+
+    def plug(self) -> None:
+        self._lab.holder.ask("plug", lab=self._lab.number, number=self._number)
+
+
+class NamespacePod(NamespaceNode, Pod):
+    """The node of probe and subject; the probe's descendant, the subject is confined to less."""
+
+    def __init__(self, lab: NamespaceLab, subject: Subject, groups: Groups) -> None:
+        self.port = subject.port
+        self._subject = subject
+        self._groups = groups
+        self._capabilities = linux.capability_set(subject.capabilities)
+        files = subject.files or PROJECT
+        self._files = str(files)
+        super().__init__(
+            lab,
+            "pod",
+            _POD_NUMBER,
+            pod=True,
+            capabilities=list(subject.capabilities),
+            writable=list(subject.writable),
+            needed=[str(PROJECT), self._files, sys.prefix, sys.base_prefix],
+            cgroups=[str(folder) for folder in groups.folders],
+        )
+
+    def start_probe(self) -> Process:
+        return self.spawn(["python3", "-m", "harness.probe"])
+
+    def start_subject(self, probe: Channel) -> SpawnedSubject:
+        host = "::" if 6 in self.addresses else "0.0.0.0"
+        argv = confine.argv(
+            self._subject.argv(host, self.port),
+            cwd=self._files,
+            user=self._user(),
+            capabilities=READ_ANYTHING | self._capabilities,
+            cgroups=[str(folder) for folder in self._groups.folders],
+        )
+        return SpawnedSubject(
+            probe,
+            argv,
+            env=subject_environment(self._subject),
+            cwd=str(PROJECT),
+            nofile=most_descriptors(),
+        )
+
+    def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
+        self._groups.limit_memory(memory)
+        self._groups.limit_cpus(cpus)
+
+    def tolerances(self) -> Sequence[str]:
+        subject, loosened = self._subject, []
+        if subject.user and self._user() is None:
+            loosened.append(f"user: runs as the user of the harness, not as {subject.user}")
+        elif subject.user:
+            loosened.append(f"user: runs as {subject.user}")
+        loosened += [f"writable: {folder}, in memory" for folder in subject.writable]
+        loosened += [f"capabilities: {name}" for name in subject.capabilities]
+        if not self._lab.holder.facts["read_only"]:
+            loosened.append("root: writable, as Linux before 5.12 cannot make it read-only")
+        return loosened
+
+    def _user(self) -> tuple[int, int] | None:
+        """Whom it becomes; without root's power over users it stays who we are."""
+        if self._subject.user is None or os.geteuid() != 0:
+            return None
+        uid, _, gid = self._subject.user.partition(":")
+        return int(uid), int(gid or uid)
+
+
+class NamespaceLab(LabNodes):
+    """The bridge, the pod and the clients of one lab."""
+
+    def __init__(
+        self,
+        holder: Holder,
+        number: int,
+        subject: Subject,
+        families: Sequence[Family],
+        groups: Groups,
+    ) -> None:
+        self.holder = holder
+        self.number = number
+        self.families = tuple(families)
+        self.inits = Inits()
+        self._groups = groups
+        self._clients: dict[str, NamespaceNode] = {}
+        holder.ask("network", lab=number)
+        self.pod = NamespacePod(self, subject, groups)
+
+    def client(self, name: str) -> Node:
+        if name not in self._clients:
+            number = _POD_NUMBER + 1 + len(self._clients)
+            self._clients[name] = NamespaceNode(
+                self, name, number, pod=False, writable=[], needed=[], cgroups=[]
+            )
+        return self._clients[name]
+
+    def close(self) -> None:
+        self.inits.close()
+        self.holder.ask("close", lab=self.number)
+        self._groups.remove()
+
+
+def most_descriptors() -> int:
+    """As many as a process may be allowed here."""
+    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 20)
