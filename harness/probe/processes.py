@@ -28,6 +28,7 @@ class Stat:
     name: str
     state: str  # R, S, D, T, t, Z, X, I
     ppid: int
+    session: int
     ticks: int  # of CPU time, user and system
     threads: int
     start: int  # in ticks since boot: with `pid`, it names a process for good
@@ -79,6 +80,7 @@ def stat(path: str) -> Stat:
         name=name.decode(errors="replace"),
         state=field[0].decode(),
         ppid=int(field[1]),
+        session=int(field[3]),
         ticks=int(field[11]) + int(field[12]),
         threads=int(field[17]),
         start=int(field[19]),

@@ -88,7 +88,7 @@ class Row:
 
 
 class InetDiag:
-    """The socket table by netlink. OSError at the start, or ENOENT at a dump, when it is refused."""
+    """The socket table by netlink. OSError at the start, or at a dump, when it is refused."""
 
     source = "inet_diag"
 

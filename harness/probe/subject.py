@@ -4,7 +4,9 @@ There are two ways for a subject to come to life, and they may mix:
 
 * The probe spawned it. Then the subject is every descendant of the probe, but for its helpers. The
   probe is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), so a descendant whose parents have died
-  becomes the probe's own child and stays a descendant, daemons by double fork included.
+  becomes the probe's own child and stays a descendant, daemons by double fork included. What is
+  spawned gets a session of its own, and nobody can join another's session (setsid(2)): so the
+  helpers, such as the wire's iptables, are the children that share the probe's session.
 * An engine started it in the probe's PID namespace. Then it is every process that was not there
   when `mark` was said and that lives in another mount namespace than the probe. The second part
   leaves out what the engine executes in the probe's own node: helpers, not the subject.
@@ -22,10 +24,10 @@ class Subject:
     """Tells the subject's processes from all others."""
 
     def __init__(self) -> None:
-        self.helpers: set[int] = set()  # children of the probe that are not the subject
         self.main_seen = False
         self._spawned: list[int] = []
         self._before: frozenset[tuple[int, int]] | None = None
+        self._session = os.getsid(0)
         self._mount = os.readlink("/proc/self/ns/mnt")
         self._beside: set[tuple[int, int]] = set()  # seen in the probe's own mount namespace
 
@@ -39,10 +41,19 @@ class Subject:
         self._spawned.append(pid)
         self.main_seen = True
 
+    def reaped(self, pid: int) -> None:
+        """A child of the probe is gone; its number may come again."""
+        if pid in self._spawned:
+            self._spawned.remove(pid)
+
+    def is_helper(self, one: Stat) -> bool:
+        """Did the probe start this process for its own work?"""
+        return one.ppid == os.getpid() and one.session == self._session
+
     def look(self) -> list[Stat]:
         """The subject's processes now, by number, zombies included."""
         everyone = {found.pid: found for found in processes.every()}
-        ours = self._descendants(everyone)
+        ours = self.descendants(everyone)
         if self._before is not None:
             for found in everyone.values():
                 if found.pid not in ours and self._appeared(found):
@@ -54,20 +65,19 @@ class Subject:
     def main(self, ours: dict[int, Stat]) -> Stat | None:
         """The main process among `ours`, or None when it is dead or was never there.
 
-        Of spawned ones, the first that lives. Otherwise the first process whose parent is neither
-        of the subject nor a reaper: a child that outlived the main process does not become it.
+        The first of the spawned ones that still lives. Otherwise the first process whose parent is
+        neither of the subject nor a reaper: a child that outlived the main process stays a child.
         """
         living = {pid: found for pid, found in ours.items() if found.state not in processes.DEAD}
         for pid in self._spawned:
             if pid in living:
                 return living[pid]
-        if self._spawned:
-            return None
         reapers = (1, os.getpid())
         roots = [one for one in living.values() if one.ppid not in ours and one.ppid not in reapers]
         return min(roots, key=lambda one: (one.start, one.pid), default=None)
 
-    def _descendants(self, everyone: dict[int, Stat]) -> dict[int, Stat]:
+    def descendants(self, everyone: dict[int, Stat]) -> dict[int, Stat]:
+        """Those of `everyone` that descend from the probe, but for its helpers."""
         children: dict[int, list[Stat]] = {}
         for found in everyone.values():
             children.setdefault(found.ppid, []).append(found)
@@ -75,13 +85,13 @@ class Subject:
         parents = [os.getpid()]
         while parents:
             for child in children.get(parents.pop(), ()):
-                if child.pid not in self.helpers:
+                if not self.is_helper(child):
                     ours[child.pid] = child
                     parents.append(child.pid)
         return ours
 
     def _appeared(self, found: Stat) -> bool:
-        if found.pid == os.getpid() or found.pid in self.helpers:
+        if found.pid == os.getpid():
             return False
         if self._before is None or found.identity in self._before:
             return False

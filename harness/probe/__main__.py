@@ -1,0 +1,92 @@
+"""`python -m harness.probe`: puts the parts together and runs until the harness is gone.
+
+It ends at the end of its input, or by SIGTERM or SIGINT, and takes with it whatever it spawned.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+
+from harness.probe.control import Control
+from harness.probe.dispatcher import Dispatcher
+from harness.probe.loop import READ, Loop
+from harness.probe.notices import Notices
+from harness.probe.sockets import InetDiag, Row
+from harness.probe.spawner import Spawner
+from harness.probe.subject import Subject
+from harness.probe.witness import Witness
+from harness.wire import Wire
+
+
+class Probe:
+    """One probe on its standard input and output."""
+
+    def __init__(self) -> None:
+        self._loop = Loop()
+        self._signals = self._hear_signals()
+        subject = Subject()
+        dispatcher = Dispatcher(
+            self._loop, sys.stdin.fileno(), sys.stdout.fileno(), on_end=self._loop.stop
+        )
+        self._witness = Witness(self._loop, subject, InetDiag())
+        self._spawner = Spawner(self._loop, subject, dispatcher.emit, self._witness.hurry)
+        self._wire = Wire(dispatcher.emit)
+        for part in (self._witness, self._spawner, Control(self._loop, subject), self._wire):
+            dispatcher.offer(part.ops())
+        dispatcher.emit(
+            {
+                "event": "ready",
+                "pid": os.getpid(),
+                "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            }
+        )
+        self._wire.register(self._loop)
+        Notices(self._loop, dispatcher.emit, self._concerns, self._witness.hurry)
+
+    def run(self) -> None:
+        """Work until the end of the input, or a signal, and clean up."""
+        try:
+            self._loop.run()
+        finally:
+            self._spawner.end_all()
+            self._wire.close()
+
+    def _concerns(self, row: Row) -> bool:
+        return any(endpoint.has(row) for endpoint in self._witness.endpoints)
+
+    def _hear_signals(self) -> socket.socket:
+        reader, writer = socket.socketpair()
+        reader.setblocking(False)
+        writer.setblocking(False)
+        signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            # Python writes the number to the socket; the handler itself has nothing to do. PID 1
+            # of a namespace would not even get signals that it has no handler for.
+            signal.signal(number, lambda number, frame: None)
+        self._loop.register(reader.fileno(), READ, self._take_signals)
+        return reader
+
+    def _take_signals(self, ready: int) -> None:
+        numbers = set(self._signals.recv(4096))
+        if numbers & {signal.SIGTERM, signal.SIGINT}:
+            self._loop.stop()
+        if signal.SIGCHLD in numbers:
+            self._spawner.reap()
+
+
+def main() -> None:
+    """Run a probe."""
+    probe = Probe()
+    # Snapshots make many objects and no cycles: what the modules made need not be searched again.
+    gc.collect()
+    gc.freeze()
+    probe.run()
+
+
+if __name__ == "__main__":
+    main()

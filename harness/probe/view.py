@@ -1,0 +1,214 @@
+"""The subject at one moment: socket table, processes, descriptors, each read when first asked for.
+
+Conditions and snapshots look through a `View`. A condition that needs the socket table alone costs
+one filtered dump, one that asks for owners costs the reading of all descriptors as well, and
+conditions that wait at the same time share what was read.
+
+`Memory` is what must be kept between views: when the probe first saw a socket, and what a socket
+was while it had a row. A socket that was reset has no row any more, and an open descriptor on it
+tells nothing but its inode; the memory knows whose connection it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from harness.probe import processes
+from harness.probe.fields import Address
+from harness.probe.processes import GONE, Stat
+from harness.probe.sockets import Row
+from harness.probe.subject import Subject
+
+Descriptors = dict[int, str]
+Owners = dict[int, list[tuple[int, int]]]
+"""By inode: (process, descriptor)."""
+
+
+class Table(Protocol):
+    """Where rows come from."""
+
+    source: str
+
+    def rows(self, port: int | None = None, *, info: bool = False) -> list[Row]:
+        """The TCP sockets of the network namespace, or those of one local port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the subject is expected to serve: rows without an owner count if they are here."""
+
+    port: int
+    address: str | None = None  # for those who share a network namespace with others
+
+    def has(self, row: Row) -> bool:
+        """Is the local end of this row here?"""
+        return row.local[1] == self.port and self.address in (None, row.local[0])
+
+
+@dataclass(slots=True)
+class Remembered:
+    """A socket as it was last seen in the table."""
+
+    first_seen: float
+    last_seen: float
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Rowless:
+    """A TCP socket that descriptors keep open and no table has any more (or yet)."""
+
+    inode: int
+    owners: tuple[tuple[int, int], ...]
+    was: Remembered | None
+
+
+class Memory:
+    """What earlier views saw of sockets, by cookie."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, Remembered] = {}
+
+    def note(self, rows: Iterable[Row], now: float) -> None:
+        """Keep these rows as the newest knowledge."""
+        for row in rows:
+            known = self._sockets.get(row.cookie)
+            if known is None:
+                self._sockets[row.cookie] = Remembered(now, now, row)
+            else:
+                known.last_seen, known.row = now, row
+
+    def forget(self, rows: Iterable[Row], owned: Iterable[int]) -> None:
+        """Drop the sockets that are neither in the whole table nor open in the subject."""
+        cookies = {row.cookie for row in rows}
+        inodes = set(owned)
+        self._sockets = {
+            cookie: known
+            for cookie, known in self._sockets.items()
+            if cookie in cookies or known.row.inode in inodes
+        }
+
+    def age_s(self, row: Row, now: float) -> float:
+        """How long ago this socket was first seen."""
+        known = self._sockets.get(row.cookie)
+        return now - known.first_seen if known else 0.0
+
+    def by_inode(self) -> dict[int, Remembered]:
+        """The sockets that had an inode."""
+        return {known.row.inode: known for known in self._sockets.values() if known.row.inode}
+
+    def inodes_of(self, peers: Iterable[Address]) -> set[int]:
+        """Inodes that connections with these peers were seen to have."""
+        wanted = set(peers)
+        return {inode for inode, known in self.by_inode().items() if known.row.peer in wanted}
+
+
+class View:
+    """One look at the subject; whatever is read stays as it was read."""
+
+    def __init__(self, subject: Subject, table: Table, memory: Memory) -> None:
+        self.subject = subject
+        self.memory = memory
+        self.t = time.monotonic()
+        self._table = table
+        self._by_port: dict[int | None, list[Row]] = {}
+        self._with_info: set[int | None] = set()
+
+    def rows(self, port: int | None = None, *, info: bool = False) -> list[Row]:
+        """The rows of one local port, or of all. Rows read with `info` serve those without."""
+        if port not in self._by_port or (info and port not in self._with_info):
+            self._by_port[port] = self._table.rows(port, info=info)
+            self.memory.note(self._by_port[port], self.t)
+            if info:
+                self._with_info.add(port)
+        return self._by_port[port]
+
+    @cached_property
+    def processes(self) -> list[Stat]:
+        """The subject's processes, zombies included."""
+        return self.subject.look()
+
+    @property
+    def living(self) -> list[Stat]:
+        """The subject's processes that are not zombies."""
+        return [one for one in self.processes if one.state not in processes.DEAD]
+
+    @property
+    def main(self) -> Stat | None:
+        """The subject's main process, if it lives."""
+        return self.subject.main({one.pid: one for one in self.processes})
+
+    @cached_property
+    def descriptors(self) -> dict[int, Descriptors | PermissionError]:
+        """By process: what its descriptors stand for, or why they could not be read."""
+        found: dict[int, Descriptors | PermissionError] = {}
+        for one in self.living:
+            try:
+                found[one.pid] = processes.descriptors(one.pid)
+            except PermissionError as refusal:
+                found[one.pid] = refusal
+            except GONE:
+                continue
+        return found
+
+    @property
+    def unreadable(self) -> PermissionError | None:
+        """Why the descriptors of some process are not known, if so."""
+        refusals = (one for one in self.descriptors.values() if isinstance(one, PermissionError))
+        return next(refusals, None)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Who holds which socket open."""
+        owners: Owners = {}
+        for pid, opened in self.descriptors.items():
+            if isinstance(opened, PermissionError):
+                continue
+            for descriptor, target in opened.items():
+                if target.startswith("socket:["):
+                    owners.setdefault(int(target[8:-1]), []).append((pid, descriptor))
+        return owners
+
+    @cached_property
+    def rowless(self) -> list[Rowless]:
+        """TCP sockets that the subject holds open and that have no row.
+
+        Tables and descriptors cannot be read in one instant. What has no row in a table read before
+        the descriptors is therefore looked up in one read after them, and its descriptor once more.
+        """
+        known = {row.inode for row in self.rows()}
+        suspects = {
+            inode: holders
+            for inode, holders in self.owners.items()
+            if inode not in known and _is_tcp(*holders[0])
+        }
+        if not suspects:
+            return []
+        newer = self._table.rows()
+        self.memory.note(newer, time.monotonic())
+        known = {row.inode for row in newer}
+        remembered = self.memory.by_inode()
+        return [
+            Rowless(inode, tuple(holders), remembered.get(inode))
+            for inode, holders in suspects.items()
+            if inode not in known and _still_open(inode, *holders[0])
+        ]
+
+
+def _is_tcp(pid: int, descriptor: int) -> bool:
+    try:
+        return processes.protocol(pid, descriptor).startswith("TCP")
+    except GONE:
+        return False
+
+
+def _still_open(inode: int, pid: int, descriptor: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}") == f"socket:[{inode}]"
+    except GONE:
+        return False
