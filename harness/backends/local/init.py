@@ -116,7 +116,7 @@ def _become(message: Message, streams: Sequence[int], parent: int) -> NoReturn:
         os._exit(127)
 
 
-def _run(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+def _run(argv: list[str], env: Mapping[str, str]) -> NoReturn:
     if argv[0] == sys.executable and argv[1] == "-m" and argv[2] in WARM:
         os.environ.clear()
         os.environ.update(env)

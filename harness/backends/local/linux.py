@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -33,17 +32,14 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
-CAPABILITIES = {
-    name: number
-    for number, name in enumerate(
-        "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP "
-        "LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER "
-        "SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE "
-        "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP "
-        "MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF "
-        "CHECKPOINT_RESTORE".split()
-    )
-}
+# Their numbers are their places, from linux/capability.h.
+_CAPABILITIES = """
+    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
+    SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG
+    MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
+    BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+"""
 
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
@@ -100,11 +96,14 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
     _checked("prctl", _libc.prctl(ctypes.c_int(option), *arguments))
 
 
-def capability_set(names: Iterable[str]) -> int:
-    """The bits of the capabilities of those names; KeyError for one that Linux does not know."""
+def capability_set(*names: str) -> int:
+    """The bits of the capabilities of those names; ValueError for one that Linux does not know."""
+    known = _CAPABILITIES.split()
     bits = 0
     for name in names:
-        bits |= 1 << CAPABILITIES[name.removeprefix("CAP_")]
+        if name.removeprefix("CAP_") not in known:
+            raise ValueError(f"{name} is not a capability of Linux")
+        bits |= 1 << known.index(name.removeprefix("CAP_"))
     return bits
 
 

@@ -1,8 +1,8 @@
 """The loop of a process that keeps others: messages come in, children end, and the end comes.
 
-Used by the holder (one a worker of the run, which makes labs) and by the init of each node (which starts its
-processes). Both live exactly as long as their control socket: when the harness has gone, however
-it went, the kernel has closed the other end.
+Used by the holder (one a worker of the run, which makes labs) and by the init of each node (which
+starts its processes). Both live exactly as long as their control socket: when the harness has gone,
+however it went, the kernel has closed the other end.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def require_command(subject: Subject, backend: str) -> None:
 def subject_environment(subject: Subject) -> dict[str, str]:
     """What a subject sees: the path to its programs, a plain locale, and what it asks for."""
     ours = environment()
-    kept = {name: ours[name] for name in ("PATH", "HOME", "TMPDIR") if name in ours}
+    kept = {name: value for name, value in ours.items() if name in ("PATH", "HOME", "TMPDIR")}
     return {**kept, "LANG": "C.UTF-8", **subject.environment}
 
 

@@ -20,7 +20,6 @@ from harness.backends.local.holder import (
 from harness.backends.local.subject import require_command
 from harness.backends.namespaces import cgroup, trial
 from harness.backends.namespaces.lab import NamespaceLab
-from harness.errors import UsageError
 from harness.subject import Subject
 
 _HOLDER = "harness.backends.namespaces.holder"

@@ -139,13 +139,13 @@ def _own_groups() -> dict[str, Path]:
     mounts: dict[str, tuple[Path, str]] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         fields, _, rest = line.partition(" - ")
-        root, at = fields.split()[3:5]
+        root, point = fields.split()[3:5]
         kind, _, options = rest.split()
         if kind == "cgroup2":
-            mounts.setdefault("", (Path(at), root))
+            mounts.setdefault("", (Path(point), root))
         elif kind == "cgroup":
             for option in options.split(","):
-                mounts.setdefault(option, (Path(at), root))
+                mounts.setdefault(option, (Path(point), root))
     ours = {}
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)

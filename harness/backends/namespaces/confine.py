@@ -1,20 +1,26 @@
-"""`python -m harness.backends.namespaces.confine SPEC COMMAND…`: be the subject, and no more.
+"""What stands between the probe and the subject: be the subject, and no more.
 
-The probe starts the subject, and has to be able to do more than the subject may. This stands
-between: it enters the subject's control groups, becomes its user, drops capabilities for good, and
-then becomes the command, under the same PID. SPEC is the JSON that `argv` makes.
+The probe starts the subject, and has to be able to do more than the subject may. So what it starts
+is this: it enters the subject's control groups, becomes its user, drops capabilities for good, and
+then becomes the command, under the same PID.
+
+Every start of a subject waits for it, so it imports as little as it can.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
 from harness.backends.local import linux
+
+TYPE_CHECKING = False  # as typing's, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+_NOBODY_ELSE = "-"
 
 
 def argv(
@@ -25,23 +31,24 @@ def argv(
     capabilities: int,
     cgroups: Sequence[str],
 ) -> list[str]:
-    """The command line that confines `command`; to be started in the project's folder."""
-    spec = {"cwd": cwd, "user": user, "capabilities": capabilities, "cgroups": list(cgroups)}
-    # Without -S, a quarter of the lab's start would go into looking for installed packages.
-    module = [sys.executable, "-S", "-m", "harness.backends.namespaces.confine"]
-    return [*module, json.dumps(spec), *command]
+    """The command line that confines `command`, to be started in the project's folder."""
+    # Neither site-packages, nor variables that are meant for the subject, nor runpy.
+    program = "from harness.backends.namespaces.confine import main; main()"
+    who = _NOBODY_ELSE if user is None else "{}:{}".format(*user)
+    itself = [sys.executable, "-E", "-S", "-c", program]
+    return [*itself, cwd, who, str(capabilities), os.pathsep.join(cgroups), *command]
 
 
 def main() -> NoReturn:
     """Confine this process, and become the command."""
-    spec, command = json.loads(sys.argv[1]), sys.argv[2:]
-    for folder in spec["cgroups"]:
+    cwd, who, capabilities, cgroups, *command = sys.argv[1:]
+    for folder in filter(None, cgroups.split(os.pathsep)):
         with open(f"{folder}/cgroup.procs", "w") as processes:
             processes.write("0")  # the writer
-    keep = spec["capabilities"]
+    keep = int(capabilities)
     linux.bound_capabilities(keep)
-    if spec["user"]:
-        uid, gid = spec["user"]
+    if who != _NOBODY_ELSE:
+        uid, gid = map(int, who.split(":"))
         linux.prctl(linux.PR_SET_KEEPCAPS, 1)
         os.setgroups([])
         os.setresgid(gid, gid, gid)
@@ -54,11 +61,7 @@ def main() -> NoReturn:
     # Python ignores SIGPIPE; the commands that it becomes do not expect that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        os.chdir(spec["cwd"])
+        os.chdir(cwd)
         os.execvp(command[0], command)
     except OSError as error:
         sys.exit(f"{command[0]}: cannot be run: {error}")
-
-
-if __name__ == "__main__":
-    main()

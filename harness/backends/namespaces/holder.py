@@ -35,9 +35,7 @@ from harness.backends.namespaces.network import Network
 from harness.backends.namespaces.steps import StepFailed, step
 
 # With these no user namespace is needed.
-_ROOT = linux.capability_set(
-    ["SYS_ADMIN", "NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "SYS_PTRACE"]
-)
+_ROOT = linux.capability_set("SYS_ADMIN", "NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "SYS_PTRACE")
 
 
 def main() -> None:
@@ -104,7 +102,7 @@ class _Holder:
         return {}, []
 
     def _make_node(self, request: Message, descriptors: list[int]) -> tuple[Message, list[int]]:
-        """Fork the init of a node; the answer has its pidfd. The init says itself when it is ready."""
+        """Fork the init of a node; the answer has its pidfd. It says itself when it is ready."""
         network = self._networks[request["lab"]]
         with (
             socket.socket(fileno=descriptors[0]) as control,

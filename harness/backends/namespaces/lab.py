@@ -6,7 +6,6 @@ import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from harness.backends.base import Family, LabNodes, Node, Pod, Process
 from harness.backends.local import linux, messages
@@ -18,6 +17,7 @@ from harness.backends.namespaces.cgroup import Groups
 from harness.backends.namespaces.network import address
 from harness.backends.namespaces.node import READ_ANYTHING
 from harness.channel import Channel
+from harness.errors import UsageError
 from harness.subject import Subject
 
 # Number 1 is the bridge's own.
@@ -62,9 +62,11 @@ class NamespacePod(NamespaceNode, Pod):
         self.port = subject.port
         self._subject = subject
         self._groups = groups
-        self._capabilities = linux.capability_set(subject.capabilities)
-        files = subject.files or PROJECT
-        self._files = str(files)
+        try:
+            self._capabilities = linux.capability_set(*subject.capabilities)
+        except ValueError as error:
+            raise UsageError(f"{subject.manifest or subject.name}: capabilities: {error}") from None
+        self._files = str(subject.files or PROJECT)
         super().__init__(
             lab,
             "pod",

@@ -24,12 +24,20 @@ from harness.backends.namespaces.steps import StepFailed, step
 # What the probe needs to read a subject of any user and to act on its packets, and what it takes
 # to start the subject as another user, with fewer capabilities, and to set its descriptor limit.
 POD_CAPABILITIES = linux.capability_set(
-    "SYS_PTRACE DAC_READ_SEARCH NET_ADMIN NET_RAW KILL SETUID SETGID SETPCAP SYS_RESOURCE".split()
+    "SYS_PTRACE",
+    "DAC_READ_SEARCH",
+    "NET_ADMIN",
+    "NET_RAW",
+    "KILL",
+    "SETUID",
+    "SETGID",
+    "SETPCAP",
+    "SYS_RESOURCE",
 )
 
 # What is left to everybody else: as root they must be able to read the project under the closed
 # home of somebody else.
-READ_ANYTHING = linux.capability_set(["DAC_READ_SEARCH"])
+READ_ANYTHING = linux.capability_set("DAC_READ_SEARCH")
 
 _IN_MEMORY = "size=64m,mode=1777"
 
@@ -40,7 +48,7 @@ def run(control: socket.socket, node: Message) -> NoReturn:
         _make_private(node)
         keep = READ_ANYTHING
         if node["pod"]:
-            keep = POD_CAPABILITIES | linux.capability_set(node["capabilities"])
+            keep = POD_CAPABILITIES | linux.capability_set(*node["capabilities"])
         with step("dropping capabilities"):
             linux.bound_capabilities(keep)
             linux.set_capabilities(keep & linux.effective_capabilities())

@@ -115,7 +115,7 @@ class Links:
     def _get(self, what: str, body: bytes) -> tuple[int, bool, bool]:
         answer = self._ask(what, _RTM_GETLINK, 0, body)
         _, _, _, index, flags, _ = struct.unpack_from("=BBHiII", answer)
-        return index, b"\1" == _find(answer[16:], _IFLA_CARRIER), bool(flags & _IFF_UP)
+        return index, _find(answer[16:], _IFLA_CARRIER) == b"\1", bool(flags & _IFF_UP)
 
     def _new_link(self, what: str, body: bytes) -> None:
         self._ask(what, _RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, body)
