@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.backends.base import LabNodes
 from harness.channel import ChannelError, Refused
-from harness.lab import AT_ONCE_S, LEEWAY_S, Lab, Unproven
+from harness.faults.base import Unproven
+from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
 from harness.observations import Recorder
 from harness.steps import ask, close, connect
 

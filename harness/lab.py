@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from harness.backends.base import Family, LabNodes, Process, SubjectProcess
 from harness.bystanders import Bystanders
 from harness.channel import Channel, Refused
 from harness.clients import Address, Client, Group, Record
+from harness.faults.base import Fault, Unproven
 from harness.observations import Recorder
 from harness.steps import Step
 from harness.subject import Subject
-
-if TYPE_CHECKING:
-    from harness.faults.base import Fault
 
 # What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
 # hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
@@ -29,10 +27,6 @@ AT_ONCE_S = 1.0
 LEEWAY_S = 1.0
 
 Must = Literal["served", "served-or-refused", "nothing"]
-
-
-class Unproven(Exception):
-    """A circumstance or fault could not be shown to hold: the verdict is UNKNOWN."""
 
 
 class Lab:
@@ -241,9 +235,8 @@ class Lab:
 
         `promise` says in words what the time rests on.
         """
-        peers = [peer for group in groups for peer in group.peers()]
-        inodes = [inode for group in groups for inode in self._known.get(group.name, ())]
-        return self.expect_gone(peers, inodes, within_s=within_s, promise=promise)
+        gone = self.gone(*groups)["gone"]
+        return self.expect_gone(gone["peers"], gone["inodes"], within_s=within_s, promise=promise)
 
     def expect_gone(
         self,
@@ -269,6 +262,24 @@ class Lab:
             after_s=time.monotonic() - begun,
         )
         return held
+
+    def gone(self, *groups: Group) -> Record:
+        """The condition that the subject has let go of every connection of the groups."""
+        peers = [peer for group in groups for peer in group.peers()]
+        inodes = [inode for group in groups for inode in self._known.get(group.name, ())]
+        return {"gone": {"port": self.port, "peers": peers, "inodes": inodes}}
+
+    def policy(self, of_what: str, seen: str) -> None:
+        """A choice that is the subject's own: reported, not judged."""
+        self.record("policy", of_what=of_what, seen=seen)
+
+    def scaled(self, number: int, least: int = 1) -> int:
+        """A number of the scenario at the scale of this run."""
+        return max(least, round(number * self.scale))
+
+    def turnover(self, connections: int) -> None:
+        """So many connections come and go in this round, if not one for each script."""
+        self.record("turnover", connections=connections)
 
     def expect_kept(self, *groups: Group) -> None:
         """Every connection of the groups must still be there."""

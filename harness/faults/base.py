@@ -16,6 +16,10 @@ FAULTS: dict[str, type[Fault]] = {}
 Seen = dict[str, Any]
 
 
+class Unproven(Exception):
+    """A circumstance or fault could not be shown to hold: the verdict is UNKNOWN."""
+
+
 class Fault(ABC):
     """A dataclass whose fields are its parameters, with units in their names.
 

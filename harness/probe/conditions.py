@@ -127,6 +127,50 @@ class Gone(Condition):
         return Seen(True, "no row and no descriptor of them is left")
 
 
+class Only(Condition):
+    """The subject holds no connection but those with these peers.
+
+    No row with another peer is open in a process or waits in the accept queue, and no descriptor is
+    left on a dead TCP socket, but for the inodes that were there before.
+    """
+
+    def __init__(self, data: Fields) -> None:
+        self.endpoint = self._at = endpoint(data)
+        self._peers = data.take("peers", fields.addresses)
+        self._inodes = data.take("inodes", fields.numbers, frozenset())
+
+    def look(self, view: View) -> Seen:
+        held = [
+            row
+            for row in _rows(view, self._at)
+            if row.state not in ("LISTEN", "SYN-RECEIVED")
+            and row.peer not in self._peers
+            and (row.inode or row.state in ("ESTABLISHED", "CLOSE-WAIT"))
+        ]
+        if held:
+            seen = _brief([f"{_name(row.peer)} in {row.state}" for row in held])
+            return Seen(False, f"{len(held)} connections are there beside the bystanders': {seen}")
+        dead = [one for one in view.rowless if one.inode not in self._inodes]
+        if dead:
+            seen = _brief([f"socket:[{one.inode}]" for one in dead])
+            return Seen(False, f"{len(dead)} dead sockets are still open: {seen}")
+        if view.unreadable:
+            raise view.unreadable
+        return Seen(True, "no connection is there but the bystanders'")
+
+
+class Unlisted(Condition):
+    """The connections with these peers have left the kernel's tables, as a reset socket does."""
+
+    def __init__(self, data: Fields) -> None:
+        self.endpoint = self._at = endpoint(data)
+        self._peers = data.take("peers", fields.addresses)
+
+    def look(self, view: View) -> Seen:
+        listed = [_name(row.peer) for row in _rows(view, self._at) if row.peer in self._peers]
+        return Seen(not listed, f"still listed: {_brief(listed) or 'none'}")
+
+
 class Connections(Condition):
     """So many connections of the port are in these states."""
 
@@ -150,7 +194,7 @@ class Connections(Condition):
 
 
 class Queue(Condition):
-    """The queues and counts of one connection's row are within bounds."""
+    """One connection's row: its queues and counts are within bounds, its state is one of these."""
 
     COLUMNS = ("recv_q", "send_q", "not_sent", "unacked", "retransmits", "bytes_received")
 
@@ -159,6 +203,8 @@ class Queue(Condition):
         self._peer = data.take("peer", fields.address)
         self._least = self._bounds(data, "at_least")
         self._most = self._bounds(data, "at_most")
+        every = sorted(set(STATES.values()))
+        self._states = data.take("states", fields.some_of(*every), frozenset(every))
         if not self._least and not self._most:
             raise RequestError(
                 "field condition.queue: needs a bound, COLUMN_at_least or COLUMN_at_most with "
@@ -176,7 +222,7 @@ class Queue(Condition):
         if row is None:
             return Seen(False, f"there is no connection with {_name(self._peer)}")
         values = {name: self._value(row, name) for name in self.COLUMNS}
-        holds = all(
+        holds = row.state in self._states and all(
             _between(values[name], self._least.get(name, 0), self._most.get(name))
             for name in self._least | self._most
         )
@@ -338,6 +384,8 @@ class Idle(Condition):
 CONDITIONS: dict[str, type[Condition]] = {
     "listening": Listening,
     "gone": Gone,
+    "only": Only,
+    "unlisted": Unlisted,
     "connections": Connections,
     "queue": Queue,
     "accept_queue": AcceptQueue,

@@ -1,10 +1,28 @@
-"""Connecting: from the handshake to the first byte."""
+"""Connecting: from the handshake to the first byte, and what comes before accept."""
 
 from __future__ import annotations
 
-from harness.lab import Lab
+from harness.faults.drop import Drop
+from harness.faults.stop_subject import StopSubject
+from harness.faults.vanish import Vanish
+from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect
+from harness.steps import (
+    Step,
+    ask,
+    close,
+    connect,
+    expect,
+    flood,
+    hang,
+    idle,
+    repeat,
+    reset,
+    send,
+    wait,
+)
+
+UNACCEPTED = 5
 
 
 @scenario(
@@ -17,7 +35,240 @@ from harness.steps import ask, close, connect
 )
 def test_one(lab: Lab) -> None:
     one = lab.play("one", connect(), ask("hello, world"), close())
-    one.reached("connected")
-    lab.trigger(one)
     one.ended()
+    lab.trigger(one)
     lab.expect_removed(one)
+
+
+@scenario(
+    "connect.concurrent",
+    title="Many clients at once, several messages each",
+    expects="Everyone gets all of its own replies, in order.",
+    why="Readiness of many descriptors in one wake-up is where event loops skip or starve some.",
+    cites=("select(2), poll(2), epoll_wait(2): several descriptors in one call",),
+    cases={"10": 10, "100": 100, "900": 900, "10000": 10_000},
+    connections=lambda case: int(case),
+)
+def test_concurrent(lab: Lab) -> None:
+    crowd = lab.play(
+        "crowd",
+        connect(within_s=20),
+        wait("go", mark="ready"),
+        repeat([ask(size=50, within_s=20)], times=5),
+        close(),
+        count=lab.case,
+        log=False,
+    )
+    crowd.reached("ready", within_s=30)
+    lab.trigger(crowd)
+    crowd.go()
+    crowd.ended(within_s=60)
+    lab.expect_removed(crowd)
+
+
+@scenario(
+    "connect.burst-over-backlog",
+    title="More simultaneous connects than the backlog holds, while the server is busy",
+    expects="Each is served or clearly refused; none hangs past its timeout.",
+    why="What does not fit into the accept queue is dropped by the kernel and comes again.",
+    cites=("listen(2): backlog", "tcp(7): tcp_abort_on_overflow"),
+    quiet=True,
+)
+def test_burst_over_backlog(lab: Lab) -> None:
+    snapshot = lab.snapshot("backlog")
+    backlog = max(row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN")
+    overflows = snapshot["counters"]["ListenOverflows"]
+    stopped = lab.inject(StopSubject())
+    burst = lab.play(
+        "burst",
+        connect(within_s=20),
+        ask("made it", within_s=20),
+        close(),
+        count=backlog + 50,
+        must="served-or-refused",
+        log=False,
+    )
+    lab.trigger(burst)
+    lab.prove_by("over the backlog", {"counter": {"name": "ListenOverflows", "above": overflows}})
+    lab.heal(stopped)
+    # Dropped handshakes are retried after 1 s, 3 s and 7 s (RFC 6298 §5, tcp(7) tcp_syn_retries),
+    # those of a bystander that connects in this moment too.
+    lab.excuse(7.0, "its handshake was dropped with the others, and retried")
+    burst.ended(within_s=30)
+    lab.expect_removed(burst)
+
+
+@scenario(
+    "connect.silent",
+    title="Connects and never says a word",
+    expects="Costs nobody anything; gone after the idle timeout if one is promised.",
+    why="A connection that nobody times out is a descriptor for ever.",
+    cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
+    quiet=True,
+    connections=lambda case: 10,
+)
+def test_silent(lab: Lab) -> None:
+    silent = lab.play("silent", connect(), hang(mark="ready"), count=10, must="nothing")
+    silent.reached("ready")
+    lab.trigger(silent)
+    promise = lab.promises.idle_timeout_s
+    if promise is not None:
+        lab.expect_removed(
+            silent, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s"
+        )
+    silent.drop()
+    lab.expect_removed(silent)
+
+
+def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
+    """Clients that have come and gone before the server could accept them."""
+    stopped = lab.inject(StopSubject())
+    gone = lab.play(
+        name,
+        connect(),
+        *said,
+        wait("go", mark="ready"),
+        end,
+        count=UNACCEPTED,
+        must="nothing",
+    )
+    gone.reached("ready")
+    gone.go()
+    gone.ended()
+    lab.prove_by(
+        "before accept: they wait in the accept queue",
+        {"accept_queue": {"port": lab.port, "at_least": UNACCEPTED}},
+    )
+    lab.trigger(gone)
+    lab.heal(stopped)
+    lab.expect_removed(gone)
+
+
+@scenario(
+    "connect.fin-before-accept",
+    title="Connects and closes while the server cannot accept",
+    expects="The server lives, nothing leaks.",
+    why="accept hands out a connection whose end has already arrived.",
+    cites=("accept(2)", "RFC 9293 §3.6 (closing a connection)"),
+    quiet=True,
+    rounds=3,
+    cases={"mute": [], "spoken": [send("not waiting for you")]},
+    connections=lambda case: UNACCEPTED,
+)
+def test_fin_before_accept(lab: Lab) -> None:
+    before_accept(lab, "gone", lab.case, close())
+
+
+@scenario(
+    "connect.rst-before-accept",
+    title="Connects and resets while the server cannot accept",
+    expects="accept failing, or giving a dead socket, is survived.",
+    why="Linux gives out the dead socket, whose first use fails; others fail with ECONNABORTED.",
+    cites=("accept(2): ECONNABORTED", "getpeername(2): ENOTCONN"),
+    quiet=True,
+    rounds=3,
+    cases={"mute": [], "spoken": [send("not waiting for you")]},
+    connections=lambda case: UNACCEPTED,
+)
+def test_rst_before_accept(lab: Lab) -> None:
+    before_accept(lab, "gone", lab.case, reset())
+
+
+@scenario(
+    "connect.churn",
+    title="Thousands of times connect, one message, close",
+    expects="Descriptors at baseline, no CLOSE-WAIT left, no connect refused.",
+    why="A leak of one descriptor, thread or kilobyte a client ends every server in time.",
+    cites=("accept(2): EMFILE", "RFC 9293 §3.6 (closing a connection)"),
+    rounds=3,
+    connections=lambda case: 20,
+)
+def test_churn(lab: Lab) -> None:
+    times = lab.scaled(35, least=10)
+    churn = lab.play(
+        "churn",
+        repeat([connect(), ask("in and out"), close()], times=times),
+        count=20,
+        log=False,
+    )
+    lab.turnover(20 * times)
+    churn.ended(within_s=60)
+
+
+@scenario(
+    "connect.patient",
+    title="Speaks after 0.7 of the idle timeout, five times; another reads slowly for longer",
+    expects="Neither is ever removed.",
+    why="An idle timer that runs from accept, or that only reading resets, removes the living.",
+    cites=("RFC 1122 §4.2.3.6: an idle timer must not end a connection that is in use",),
+    promises=("idle_timeout_s",),
+    connections=lambda case: 2,
+)
+def test_patient(lab: Lab) -> None:
+    timeout = lab.promises.idle_timeout_s or 0.0
+    in_all = 4 << 20
+    patient = lab.play(
+        "patient", connect(), ask("first"), *[idle(0.7 * timeout), ask("and")] * 5, close()
+    )
+    # However much of the reply the kernels hold, reading it lasts for longer than the timeout.
+    slow = lab.play(
+        "slow-reader",
+        connect(receive_buffer=8192),
+        flood(in_all, 8192, stalled_after_s=timeout / 4),
+        wait("go", mark="ready"),
+        expect(rate=in_all / (3 * timeout), within_s=6 * timeout),
+        close(),
+    )
+    slow.reached("ready", within_s=20)
+    lab.trigger(patient, slow)
+    slow.go()
+    patient.ended(within_s=6 * timeout)
+    slow.ended(within_s=6 * timeout)
+
+
+@scenario(
+    "connect.same-tuple",
+    title="Vanishes, then connects again from the same address and port",
+    expects="The new connection works, the old one is removed.",
+    why="The server still has the old one: its kernel challenges, and the reset ends the old.",
+    cites=("RFC 9293 §3.5.1 (half-open connections)", "RFC 5961 §4 (challenge ACK)"),
+    quiet=True,
+    needs=("wire",),
+    connections=lambda case: 2,
+)
+def test_same_tuple(lab: Lab) -> None:
+    old = lab.play("old", connect(), ask("first life"), hang(mark="ready"), must="nothing")
+    old.reached("ready")
+    lab.trigger(old)
+    [peer] = old.peers()
+    inodes = lab.inodes_of_group(old)
+    gone = lab.inject(Vanish(old))
+    lab.heal(gone)
+    new = lab.play("new", connect(within_s=10), ask("second life"), close(), bind=peer)
+    new.ended(within_s=15)
+    lab.expect_gone([], inodes)
+
+
+@scenario(
+    "connect.syn-flood",
+    title="Handshakes that are never finished",
+    expects="Bystanders still connect.",
+    why="Half-open handshakes fill a queue of their own; SYN cookies step in when it is full.",
+    cites=("RFC 4987", "tcp(7): tcp_syncookies"),
+    needs=("wire",),
+)
+def test_syn_flood(lab: Lab) -> None:
+    number = 200
+    lost = lab.inject(Drop(peer=lab.client().address, direction="out", flags="SYN,ACK"))
+    flood = lab.play("flood", connect(within_s=4), count=number, must="nothing", log=False)
+    lab.trigger()
+    lab.prove_by(
+        "handshakes are not finished",
+        {"connections": {"port": lab.port, "states": ["SYN-RECEIVED"], "at_least": 20}},
+    )
+    visitors = lab.play(
+        "visitor", connect(), ask("still open?"), close(), count=20, client="visitors"
+    )
+    visitors.ended()
+    flood.drop()
+    lab.heal(lost)

@@ -177,7 +177,7 @@ def test_fin_mid_reply(lab: Lab) -> None:
     for peer in victims.peers():
         lab.prove_by(
             "mid-reply: the FIN arrived with bytes unsent",
-            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE_WAIT", "LAST_ACK"]}},
+            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT", "LAST-ACK"]}},
         )
     victims.go("end")
     victims.ended()

@@ -72,6 +72,12 @@ def test_restart(lab: Lab) -> None:
     clients.reached("told")
     lab.prove_by(
         "clients of the dead server keep their side open",
-        {"remnants": {"port": lab.port, "at_least": CLIENTS}},
+        {
+            "connections": {
+                "port": lab.port,
+                "states": ["FIN-WAIT-1", "FIN-WAIT-2"],
+                "at_least": CLIENTS,
+            }
+        },
     )
     lab.start_again()

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from harness.lab import Lab
+from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect, flood, wait
+from harness.steps import (
+    ask,
+    close,
+    connect,
+    expect,
+    flood,
+    hang,
+    idle,
+    repeat,
+    send,
+    wait,
+)
 
 MIB = 1 << 20
 
@@ -20,15 +31,71 @@ GROWTH_ALLOWED = 64 * MIB
     expects="The bystanders' worst latency stays within the bound; the slow one gets its reply.",
     why="A server that waits for the rest of one message makes everybody wait.",
     cites=("select(2): readiness is for one read, not for a message",),
-    quiet=False,
 )
 def test_sender(lab: Lab) -> None:
     slow = lab.play(
-        "slow", connect(), ask("slow but sure", piece=1, pause_s=0.1, within_s=10), close()
+        "slow", connect(), ask("slow but sure, one", piece=1, pause_s=0.1, within_s=10), close()
     )
     slow.reached("connected")
     lab.trigger(slow)
     slow.ended(within_s=20)
+    lab.expect_removed(slow)
+
+
+@scenario(
+    "slow.many-senders",
+    title="A hundred of them",
+    expects="The bystanders' worst latency stays within the bound; each gets its reply.",
+    why="A pool of threads that serves the quick is used up by the slow.",
+    cites=("select(2): readiness is for one read, not for a message",),
+    connections=lambda case: 100,
+)
+def test_many_senders(lab: Lab) -> None:
+    slow = lab.play(
+        "slow",
+        connect(),
+        ask("slow but sure, all", piece=1, pause_s=0.1, within_s=15),
+        close(),
+        count=100,
+        log=False,
+    )
+    slow.reached("connected", within_s=10)
+    lab.trigger(slow)
+    slow.ended(within_s=30)
+    lab.expect_removed(slow)
+
+
+@scenario(
+    "slow.reader",
+    title="Reads a long reply slowly",
+    expects="The reply arrives whole; others unharmed.",
+    why="A write that is taken in part is to be continued when there is room, with nobody waiting.",
+    cites=("send(2): a write may be partial", "RFC 9293 §3.8.6 (the window)"),
+    quiet=True,
+    connections=lambda case: 2,
+)
+def test_reader(lab: Lab) -> None:
+    size = min(lab.promises.max_message or 65536, 1 << 20)
+    timeout = lab.promises.idle_timeout_s
+    seconds = 1.5 if timeout is None else min(1.5, timeout)
+    slow = lab.play(
+        "slow-reader",
+        connect(receive_buffer=8192),
+        {"do": "read", "on": False},
+        send(size=size),
+        wait("go", mark="ready"),
+        {"do": "read", "on": True},
+        expect(rate=size / seconds, within_s=20),
+        close(),
+        count=2,
+    )
+    slow.reached("ready", within_s=10)
+    for peer in slow.peers():
+        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
+        lab.prove_by("unsent bytes in the server's socket", unsent)
+    lab.trigger(slow)
+    slow.go()
+    slow.ended(within_s=30)
     lab.expect_removed(slow)
 
 
@@ -42,25 +109,136 @@ def test_sender(lab: Lab) -> None:
     connections=lambda case: 2,
 )
 def test_never_reader(lab: Lab) -> None:
-    readers = lab.play(
-        "greedy",
+    greedy = lab.play(
+        "never-reader",
         connect(),
-        flood(OFFERED // 2, 16 << 10, stalled_after_s=1.0, mark="flooding"),
+        flood(OFFERED // 2, 16 << 10, stalled_after_s=1.0),
         wait("go", mark="stalled"),
         close(),
         count=2,
         must="nothing",
     )
-    readers.reached("connected")
+    greedy.reached("connected")
     before = lab.resident()
-    lab.trigger(readers)
-    readers.reached("stalled", within_s=30)
-    told = [report.get("flooded") for report in readers.report()]
+    lab.trigger(greedy)
+    greedy.reached("stalled", within_s=40)
+    told = ", ".join(str(report.get("flooded")) for report in greedy.report())
     lab.expect_bounded_memory(
         before,
         offered=OFFERED,
         allowed=max(GROWTH_ALLOWED, 4 * (lab.promises.max_message or 0)),
-        how=f"the senders ended as: {', '.join(map(str, told))}",
+        how=f"the senders ended as: {told}",
     )
-    readers.go()
-    lab.expect_removed(readers)
+    greedy.go()
+    lab.expect_removed(greedy)
+
+
+@scenario(
+    "slow.stalled-message",
+    title="Half a message, then nothing",
+    expects="Removed after the idle timeout.",
+    why="A buffer with a part in it is no sign of life.",
+    cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
+    quiet=True,
+    promises=("idle_timeout_s",),
+    connections=lambda case: 4,
+)
+def test_stalled_message(lab: Lab) -> None:
+    promise = lab.promises.idle_timeout_s or 0.0
+    stalled = lab.play(
+        "stalled",
+        connect(),
+        ask("one whole"),
+        send("and half of", newline=False, unanswered=True),
+        hang(mark="ready"),
+        count=4,
+        must="nothing",
+    )
+    stalled.reached("ready")
+    lab.trigger(stalled)
+    lab.expect_removed(stalled, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+
+
+@scenario(
+    "slow.hog",
+    title="One client sends and reads as fast as it can",
+    expects="The others' latency stays within the bound.",
+    why="Reading from one descriptor until it is dry starves all others.",
+    cites=("epoll(7): starvation, and the ready list",),
+)
+def test_hog(lab: Lab) -> None:
+    hog = lab.play(
+        "hog",
+        connect(),
+        send(size=1000, times=lab.scaled(100_000, least=20_000)),
+        expect(within_s=60),
+        close(),
+    )
+    hog.reached("connected")
+    lab.trigger(hog)
+    hog.ended(within_s=60)
+    lab.expect_removed(hog)
+
+
+@scenario(
+    "slow.endless-message",
+    title="One byte each half idle timeout, for ever",
+    expects="INFORMATIONAL, unless a deadline for messages is promised.",
+    why="Each byte is a sign of life; only a deadline for the whole message ends such a peer.",
+    cites=("RFC 9293 §3.8.4 (keep-alives are optional)", "slowloris, as HTTP servers know it"),
+    promises=("idle_timeout_s",),
+)
+def test_endless_message(lab: Lab) -> None:
+    timeout = lab.promises.idle_timeout_s or 0.0
+    deadline = lab.promises.message_deadline_s
+    byte = send("x", newline=False, unanswered=True)
+    endless = lab.play(
+        "endless",
+        connect(),
+        repeat([byte], every_s=timeout / 2, mark="ready"),
+        must="nothing",
+    )
+    endless.reached("ready")
+    lab.trigger(endless)
+    if deadline is not None:
+        lab.expect_removed(
+            endless, within_s=deadline + LEEWAY_S, promise=f"message deadline {deadline:g} s"
+        )
+    else:
+        removed = lab.wait_for(lab.gone(endless), within_s=2 * timeout)
+        lab.policy("an endless message", "is ended" if removed else "is waited for, byte by byte")
+
+
+@scenario(
+    "slow.crowd",
+    title="One in a hundred is slow among many",
+    expects="The others do not notice.",
+    why="The slow are few in every real crowd, and they are always there.",
+    cites=("select(2): readiness is for one read, not for a message",),
+    cases={"200": 200, "900": 900},
+    connections=lambda case: int(case),
+)
+def test_crowd(lab: Lab) -> None:
+    few = max(2, lab.case // 100)
+    slow = lab.play(
+        "slow",
+        connect(),
+        ask("slow but sure, few", piece=1, pause_s=0.1, within_s=15),
+        close(),
+        count=few,
+    )
+    quick = lab.play(
+        "quick",
+        connect(within_s=10),
+        wait("go", mark="ready"),
+        repeat([ask("quick", within_s=10), idle(0.2)], times=3),
+        close(),
+        count=lab.case - few,
+        log=False,
+    )
+    quick.reached("ready", within_s=15)
+    lab.trigger(quick)
+    quick.go()
+    quick.ended(within_s=30)
+    slow.ended(within_s=30)
+    lab.expect_removed(quick, slow)

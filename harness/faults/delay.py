@@ -1,0 +1,20 @@
+"""Packets are late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Delay(PacketRule):
+    """Each of the chosen packets is held for `delay_ms`."""
+
+    name = "delay"
+    what = "each of the chosen packets is held for `delay_ms`"
+    action = "delay"
+
+    delay_ms: float = 50.0

@@ -1,0 +1,18 @@
+"""Packets are lost: to the sender's TCP as if the network had lost them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Drop(PacketRule):
+    """The chosen packets are lost, as in the network."""
+
+    name = "drop"
+    what = "the chosen packets are lost, as in the network"
+    action = "drop"

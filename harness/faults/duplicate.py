@@ -1,0 +1,18 @@
+"""Packets arrive twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Duplicate(PacketRule):
+    """Each of the chosen packets is sent twice."""
+
+    name = "duplicate"
+    what = "each of the chosen packets is sent twice"
+    action = "double"

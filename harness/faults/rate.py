@@ -1,0 +1,20 @@
+"""The line is narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Rate(PacketRule):
+    """The flow is paced to `rate_bps`, what is too much is queued."""
+
+    name = "rate"
+    what = "the flow is paced to `rate_bps`, what is too much is queued"
+    action = "rate"
+
+    rate_bps: float = 8e6

@@ -1,0 +1,18 @@
+"""Packets are answered by a reset instead of silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Reject(PacketRule):
+    """Each of the chosen packets is answered by a reset."""
+
+    name = "reject"
+    what = "each of the chosen packets is answered by a reset"
+    action = "reset"

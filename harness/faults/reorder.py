@@ -1,0 +1,18 @@
+"""Packets overtake each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.faults.base import register
+from harness.faults.packets import PacketRule
+
+
+@register
+@dataclass
+class Reorder(PacketRule):
+    """Each of the chosen packets leaves after the one that follows it."""
+
+    name = "reorder"
+    what = "each of the chosen packets leaves after the one that follows it"
+    action = "swap"

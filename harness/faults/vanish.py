@@ -1,0 +1,45 @@
+"""Peers that are gone: nothing of them arrives any more, not even their own end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.clients import Group
+from harness.faults.base import Fault, Seen, Unproven, register
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+
+@register
+@dataclass
+class Vanish(Fault):
+    """All packets of the group's connections are lost from now on, their own reset first of all.
+
+    After healing, the peers are hosts without memory: they answer what arrives with a reset.
+    """
+
+    name = "vanish"
+    what = "clients are gone without a word: all their packets are lost, their own end included"
+    shown_by = "the reset of each closed client socket is seen taken by its rule"
+    needs = ("wire",)
+
+    group: Group = field(repr=False)
+
+    def inject(self, lab: Lab) -> Seen:
+        self._rules: dict[tuple[Any, ...], int] = {}
+        for peer in self.group.peers():
+            rule = {"port": lab.port, "peer": peer, "direction": "both", "action": "drop"}
+            self._rules[tuple(peer)] = lab.probe.request("rule-add", rule=rule)["rule"]
+        self.group.reset()
+        if not lab.wait_for({"taken": {"rules": list(self._rules.values())}}):
+            raise Unproven("vanish: the reset of some client was not seen to be lost")
+        return {"gone": [list(peer) for peer in self._rules]}
+
+    def heal(self, lab: Lab) -> Seen:
+        taken = {}
+        for peer, rule in self._rules.items():
+            answer = lab.probe.request("rule-remove", rule=rule)
+            taken[f"{peer[0]}:{peer[1]}"] = answer["taken"]
+        return {"taken": taken}
