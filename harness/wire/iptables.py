@@ -13,9 +13,10 @@ counts and goes on; all of these come before the second ones, whose target NFQUE
 packet of several rules is thus counted for each and queued once. Lines are known by their comment
 (`iolab-rule-3`), and deleting the two chains takes away all there ever was.
 
-POSTROUTING, and not `OUTPUT -j DROP`: a drop in OUTPUT returns an error to the sending TCP, which
-then treats the packet as one that its own host never sent (it tries again without backing off); a
-packet that NFQUEUE takes was sent as far as TCP can tell.
+NFQUEUE, and not `-j DROP` in OUTPUT: that returns an error to the sending TCP, which keeps the data
+as unsent and goes on with its zero-window probes (`TCP_INFO`: notsent 1, unacked 0, probes 3 before
+ETIMEDOUT). What NFQUEUE takes was sent as far as TCP can tell: it is unacknowledged, and is
+retransmitted, tail loss probe and back-off included (notsent 0, unacked 1, 4 retransmissions).
 
 No `--queue-bypass`: with nobody at the queue the kernel drops the packets of these flows. With it,
 they would pass as if there were no fault, and a dead engine would look like a healthy network.

@@ -8,7 +8,7 @@ but writes down only those that a rule took. `merge` makes one list of both.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.wire.packet import Packet, flags_text
@@ -62,3 +62,18 @@ def merge(captured: Iterable[Record], decided: Sequence[Record]) -> list[Record]
         else:
             alone.append(record)
     return sorted([*rows, *alone], key=lambda record: record.t)
+
+
+def told(verdict: Mapping[str, Any]) -> str:
+    """A verdict in words: `dropped (rule 3)`, `100 ms (rule 1)`."""
+    done = _DONE.get(verdict["action"]) or f"{verdict['delay_ms']:g} ms"
+    return f"{done} (rule {verdict['rule']})"
+
+
+_DONE = {
+    "drop": "dropped",
+    "swap": "swapped",
+    "double": "doubled",
+    "reset": "answered by a reset",
+    "pass": "passed",
+}

@@ -219,7 +219,8 @@ def _one_of(*allowed: Any) -> Callable[[Any], Any]:
     return read
 
 
-def _read_peer(value: Any) -> tuple[str, int]:
+def read_peer(value: Any) -> tuple[str, int]:
+    """`["10.91.0.4", 0]` → the same as the kernel writes it. ValueError or TypeError if not so."""
     host, port = value
     ip = ipaddress.ip_address(host)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
@@ -242,7 +243,7 @@ _FOREVER = 1 << 53  # what JSON carries exactly
 _READERS = {
     "port": _Reader("the server's port, 1 to 65535", _whole(1, 65535)),
     "action": _Reader(f"one of {', '.join(ACTIONS)}", _one_of(*ACTIONS)),
-    "peer": _Reader("[address, port or 0], or null for every peer", _read_peer),
+    "peer": _Reader("[address, port or 0], or null for every peer", read_peer),
     "direction": _Reader("one of in, out, both", _one_of(IN, OUT, "both")),
     "flags": _Reader(f"names joined by commas, of {', '.join(FLAG_NAMES)}", _read_flags),
     "payload": _Reader("true, false or null", _one_of(True, False)),

@@ -55,6 +55,7 @@ class Cell:
 
     def __init__(self, way: str, ip: int) -> None:
         _make_namespaces(way)
+        self.way = way
         self.ip = ip
         self.server_address, self.client_address = ADDRESSES[ip]
         self._pod = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -75,6 +76,7 @@ class Cell:
         self._handlers = self.wire.ops()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+        self.call(lambda answer: answer.set_result(None))  # the wire is registered
 
     @property
     def faults(self) -> list[str]:

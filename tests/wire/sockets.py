@@ -13,6 +13,7 @@ class Info(NamedTuple):
     """Some of `struct tcp_info` (linux/tcp.h)."""
 
     backoff: int
+    unacknowledged: int
     round_trip_us: int
     retransmissions: int
     duplicates_reported: int
@@ -22,7 +23,7 @@ class Info(NamedTuple):
 def info(sock: socket.socket) -> Info:
     """The kernel's view of a connection."""
     raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    return Info(raw[4], *(struct.unpack_from("=I", raw, at)[0] for at in (68, 100, 216, 224)))
+    return Info(raw[4], *(struct.unpack_from("=I", raw, at)[0] for at in (24, 68, 100, 216, 224)))
 
 
 def counter(name: str) -> int:

@@ -159,14 +159,17 @@ def test_a_reset_answers_a_first_syn(cell: Cell) -> None:
 
 @in_cell
 def test_a_vanished_peer_is_found_by_the_user_timeout(cell: Cell) -> None:
-    """And the timer backs off: to TCP, what was dropped had been sent (see `iptables.py`)."""
+    """To TCP, what was dropped had been sent: it is retransmitted, and the timer backs off."""
     client, server = cell.pair()
     server.setsockopt(socket.IPPROTO_TCP, 18, 1500)  # TCP_USER_TIMEOUT, ms
     rule = cell.rule(action="drop")
     began = time.monotonic()
     server.sendall(b"x")
     assert cell.ask("rule-wait", rule=rule, taken=3, within_s=GENEROUS_S)["taken"] >= 3
-    assert info(server).backoff >= 1
+    seen = info(server)
+    assert seen.unacknowledged == 1, seen
+    assert seen.retransmissions >= 2, seen
+    assert seen.backoff >= 1, seen
     assert error_of(server) == errno.ETIMEDOUT
     assert time.monotonic() - began >= 1.3
     assert cell.faults == []
