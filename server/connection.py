@@ -7,7 +7,7 @@ socket and can be tested without one.
 A driver calls
 
 - `receive_data` and `receive_eof` with what came in,
-- `data_to_send` and `data_sent` while `unsent` is not zero,
+- `data_sent` while there is `output`, with how much of it was sent,
 - `expire` when the timer it set for `patience` seconds has rung,
 - `abort` when a system call failed,
 
@@ -95,6 +95,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     CLOSED: {},
 }
 
+_NOTHING: list[Block] = []  # shared by all that have nothing to send later; never changed
+
 _READING = frozenset(state for state, row in TRANSITIONS.items() if DATA in row)
 
 
@@ -112,17 +114,18 @@ class Connection:
         "_framing",
         "_held",
         "_later",
-        "_output",
+        "_later_size",
         "_reply",
         "_settings",
         "_show",
+        "_strict",
         "messages",
+        "output",
         "owed",
         "reason",
         "received",
         "sent",
         "state",
-        "unsent",
     )
 
     def __init__(
@@ -132,19 +135,20 @@ class Connection:
         self.reason = ""
         """Why it ended, for the log; the first reason stays."""
         self.received = self.sent = self.messages = 0
-        self.unsent = 0
-        """Bytes of answers that the kernel has not taken yet."""
+        self.output: Block | memoryview = b""
+        """The next bytes for the peer, the same ones until `data_sent` says they are gone."""
         self.owed: deque[bytes] | None = deque() if settings.reply == "operator" else None
         """Messages that wait for the operator's answer, oldest first; None: no operator."""
+        self._later: list[Block] = _NOTHING
+        self._later_size = 0
+        self._held = False
         self._settings = settings
-        self._show = show
         self._framing: Framing = (
             LineFraming(settings.max_message) if settings.framing == "line" else RawFraming()
         )
         self._reply = REPLIES[settings.reply]
-        self._output: Block | memoryview = b""
-        self._later: list[Block] | None = None
-        self._held = False
+        self._strict = settings.invalid_utf8 == "close"
+        self._show = show
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer. Raises `StateError` where `wants_read` was False."""
@@ -156,7 +160,7 @@ class Connection:
         framing = self._framing
         block = framing.feed(data)
         if block:
-            self._answer(block)
+            self._take(block)
         if framing.oversize:
             limit = self._settings.max_message
             self.finish("oversize", b"error: message longer than %d bytes\n" % limit)
@@ -168,7 +172,7 @@ class Connection:
             return
         partial = self._framing.partial
         if partial and (self._settings.unfinished_line == "answer" or self._keeps_no_lines):
-            self._answer(partial)
+            self._take(partial)
         if self.state in _READING:  # else the last message was refused just now
             self._fire(EOF)
             self.reason = self.reason or "eof"
@@ -178,13 +182,14 @@ class Connection:
     def _keeps_no_lines(self) -> bool:
         return self._settings.framing == "raw"
 
-    def _answer(self, block: Block) -> None:
+    def _take(self, block: Block) -> None:
+        """Answer the messages of a block, or remember that they wait for an answer."""
         framing = self._framing
-        if self._settings.invalid_utf8 == "close":
+        if self._strict:
             valid = framing.valid_text(block)
             if valid < len(block):
                 if valid:
-                    self._answer(block[:valid])
+                    self._take(block[:valid])
                 self.finish("invalid-utf8", b"error: message is not UTF-8\n")
                 return
         self.messages += framing.count(block)
@@ -204,44 +209,44 @@ class Connection:
         return True
 
     def _send(self, data: Block) -> None:
-        if self._output:
-            if self._later is None:
-                self._later = []
-            self._later.append(data)
-        else:
-            self._output = data
-        self.unsent += len(data)
-
-    def data_to_send(self) -> Block | memoryview:
-        """The next bytes for the peer, the same ones until `data_sent` says they are gone."""
-        return self._output
+        if not self.output:
+            self.output = data
+            return
+        if not self._later_size:
+            self._later = []
+        self._later.append(data)
+        self._later_size += len(data)
 
     def data_sent(self, count: int) -> None:
-        """The kernel took the first `count` bytes of `data_to_send`, perhaps none."""
+        """The kernel took the first `count` bytes of `output`, perhaps none."""
         self.sent += count
-        self.unsent -= count
-        if self.unsent:
+        if count < len(self.output) or self._later_size:
             self._keep_rest(count)
             return
-        self._output = b""
+        self.output = b""
         self._held = False
         if self.state is not OPEN:
             self._flushed()
 
     def _keep_rest(self, count: int) -> None:
-        if count == len(self._output):
-            self._output = b"".join(self._later or ())
-            self._later = None
+        if count == len(self.output):
+            self.output = b"".join(self._later)
+            self._later, self._later_size = _NOTHING, 0
         elif count:
-            self._output = memoryview(self._output)[count:]
+            self.output = memoryview(self.output)[count:]
         if self.unsent >= self._settings.high_water:
             self._held = True
         elif self.unsent <= self._settings.low_water:
             self._held = False
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the kernel has not taken yet."""
+        return len(self.output) + self._later_size
+
     def _flushed(self) -> None:
         """Go on to what follows the last byte, if it was that."""
-        if self.unsent or (self.state is HALF_CLOSED and self.owed):
+        if self.output or (self.state is HALF_CLOSED and self.owed):
             return
         if FLUSHED in TRANSITIONS[self.state]:
             self._fire(FLUSHED)
@@ -262,7 +267,7 @@ class Connection:
 
     def input_drained(self) -> None:
         """The driver read until nothing was left: a stopping server may say goodbye now."""
-        if self.state is STOPPING and not self.unsent and not self._framing.partial:
+        if self.state is STOPPING and not self.output and not self._framing.partial:
             self._fire(QUIET)
             self.reason = "shutdown"
 
@@ -299,7 +304,7 @@ class Connection:
     @property
     def wants_write(self) -> bool:
         """There is something to send."""
-        return self.unsent > 0 and self.state is not CLOSED
+        return len(self.output) > 0 and self.state is not CLOSED
 
     @property
     def wants_fin(self) -> bool:

@@ -69,6 +69,11 @@ class Log:
             queue.put(self._render("log-dropped", {"lines": dropped}))
         queue.put(self._render(event, fields))
 
+    @property
+    def waiting(self) -> int:
+        """Lines that are not written yet."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Write what waits, for at most `FAREWELL_S` seconds."""
         self._queue.put(None)

@@ -58,7 +58,7 @@ class LineFraming:
 
     def feed(self, data: bytes) -> Block:
         # A piece of whole messages that is no longer than one may be holds none that is too long.
-        if self._partial is None and data.endswith(b"\n") and len(data) <= self._max_message + 1:
+        if self._partial is None and len(data) <= self._max_message and data[-1] == NEWLINE:
             return data
         return self._assemble(data)
 

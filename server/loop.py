@@ -81,29 +81,33 @@ class Loop:
         self._running = True
         wait = self.poller.wait
         callbacks = self._callbacks
+        timeout = self._ring()
         while self._running:
-            for fd, mask in wait(self._until_next_timer()):
+            for fd, mask in wait(timeout):
                 callback = callbacks.get(fd)
                 if callback is not None:
                     callback(mask)
-            if self._timers:
-                self._ring()
+            timeout = self._ring() if self._timers else None
 
-    def _until_next_timer(self) -> float | None:
-        if not self._timers:
-            return None
-        return max(0.0, self._timers[0][0] - time.monotonic())
+    def _ring(self) -> float | None:
+        """Call the timers that are due; gives the seconds until the next is, None if none is set.
 
-    def _ring(self) -> None:
+        Those that callbacks add wait for the next round, or a timer of no delay would spin here.
+        """
         now = time.monotonic()
         timers = self._timers
-        # Those that callbacks add are for the next round, or a timer of no delay would spin here.
-        due = []
-        while timers and timers[0][0] <= now:
-            due.append(heapq.heappop(timers)[2])
-        for timer in due:
-            if timer.callback is None:
-                self._cancelled -= 1
-            else:
-                callback, timer.callback = timer.callback, None
-                callback()
+        if timers and timers[0][0] <= now:
+            due = []
+            while timers and timers[0][0] <= now:
+                due.append(heapq.heappop(timers)[2])
+            for timer in due:
+                if timer.callback is None:
+                    self._cancelled -= 1
+                else:
+                    callback, timer.callback = timer.callback, None
+                    callback()
+            timers, now = self._timers, time.monotonic()
+        if not timers:
+            return None
+        delay = timers[0][0] - now
+        return delay if delay > 0 else 0.0

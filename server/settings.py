@@ -77,11 +77,11 @@ class _OneLineParser(argparse.ArgumentParser):
 
 
 def _bounded(
-    convert: type[int] | type[float], low: int, high: float, unit: str
+    convert: type[int] | type[float], low: int, high: float, unit: str = ""
 ) -> Callable[[str], float]:
     """A converter for argparse that takes numbers in `low`..`high` and says so otherwise."""
     allowed = f"{low} to {high:g}" if high < math.inf else f"{low} or more"
-    kind = "a whole number" if convert is int else "a number"
+    kind = ("a whole number" if convert is int else "a number") + (f" of {unit}" if unit else "")
 
     def parse(text: str) -> float:
         try:
@@ -89,9 +89,7 @@ def _bounded(
         except ValueError:
             value = convert(-1)
         if not low <= value <= high or not math.isfinite(value):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not allowed: {kind} of {unit}, {allowed}"
-            )
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {kind}, {allowed}")
         return value
 
     return parse
@@ -121,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how it waits; auto: the best that this kernel offers",
     )
     add("--host", default="::", help="address to listen on; :: serves IPv4 and IPv6")
-    add("--port", type=_bounded(int, 0, 65_535, "port"), default=8001, help="0: any free port")
+    add("--port", type=_bounded(int, 0, 65_535), default=8001, help="0: any free port")
     add(
         "--framing",
         choices=("line", "raw"),

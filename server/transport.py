@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from server.loop import Timer
     from server.service import Service
 
-# Shared by all connections, since only one is read at a time: an idle one costs no buffer.
-_buffer = bytearray(2**18)
-_view = memoryview(_buffer)
+RECEIVE_SIZE = 2**16
+"""Bytes read at once. malloc serves larger buffers by mmap, which costs more than the copying."""
 
 
 class Transport:
@@ -66,7 +65,7 @@ class Transport:
     def _read(self) -> None:
         connection = self.connection
         try:
-            count = self._socket.recv_into(_buffer)
+            data = self._socket.recv(RECEIVE_SIZE)
         except BlockingIOError:
             if connection.state is STOPPING:
                 connection.input_drained()
@@ -75,11 +74,11 @@ class Transport:
         except OSError as error:
             self._abort("receive", error)
             return
-        if count:
-            connection.receive_data(bytes(_view[:count]))
+        if data:
+            connection.receive_data(data)
         else:
             connection.receive_eof()
-        if connection.unsent:
+        if connection.output:
             self.flush()
         elif connection.state is not OPEN:
             self._settle()
@@ -87,20 +86,18 @@ class Transport:
     def flush(self) -> None:
         """Send what there is to send, as far as the kernel takes it."""
         connection = self.connection
-        while connection.unsent:
-            data = connection.data_to_send()
-            try:
-                count = self._socket.send(data)
-            except BlockingIOError:
-                connection.data_sent(0)
-                break
-            except OSError as error:
-                self._abort("send", error)
-                return
-            connection.data_sent(count)
-            if count < len(data):
-                break
-        if connection.unsent or self._interest != READ or connection.state is not OPEN:
+        try:
+            while output := connection.output:
+                count = self._socket.send(output)
+                connection.data_sent(count)
+                if count < len(output):
+                    break
+        except BlockingIOError:
+            connection.data_sent(0)
+        except OSError as error:
+            self._abort("send", error)
+            return
+        if connection.output or self._interest != READ or connection.state is not OPEN:
             self._settle()
 
     def _settle(self) -> None:
@@ -127,7 +124,7 @@ class Transport:
         if interest != self._interest:
             self._interest = interest
             self._service.loop.modify(self._fd, interest)
-        if connection.state is STOPPING and not connection.unsent:
+        if connection.state is STOPPING and not connection.output:
             # Only a read that finds nothing shows that nothing is unread.
             self._service.loop.call_later(0, self._read_if_open)
 
@@ -183,7 +180,7 @@ class Transport:
             self._timer = None
         self._service.loop.unregister(self._fd)
         connection = self.connection
-        if connection.unsent or (
+        if connection.output or (
             connection.reason == "idle-timeout" and tcp.unacknowledged(self._socket)
         ):
             tcp.reset_on_close(self._socket)

@@ -1,0 +1,80 @@
+"""What the command line refuses, in one line and with which status, and what it promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from server.settings import parse
+from tests.server.running import ROOT, Server
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that is expected to end by itself."""
+    command = [sys.executable, "-m", "server", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--port", "65536"], "--port: '65536' is not allowed: a whole number, 0 to 65535"),
+        (["--port", "x"], "--port: 'x' is not allowed"),
+        (["--idle-timeout", "-1"], "--idle-timeout: '-1' is not allowed"),
+        (["--idle-timeout", "nan"], "--idle-timeout: 'nan' is not allowed"),
+        (["--keepalive", "0.5"], "--keepalive: '0.5' is not allowed: a whole number of seconds"),
+        (["--max-message", "0"], "--max-message: '0' is not allowed"),
+        (["--model", "magic"], "--model: invalid choice: 'magic'"),
+        (["--reply", "shout"], "--reply: invalid choice: 'shout'"),
+        (["--host", "no.such.host"], "--host: 'no.such.host' is not an IPv4 or IPv6 address"),
+        (["--unheard"], "unrecognized arguments: --unheard"),
+    ],
+)
+def test_bad_flags_cost_one_line_and_status_2(flags: list[str], complaint: str) -> None:
+    ended = run(*flags)
+    assert ended.returncode == 2
+    assert complaint in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_address_in_use_costs_one_line_and_status_1(start: Callable[..., Server]) -> None:
+    first = start()
+    second = run("--port", str(first.port))
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"server: cannot listen on :: port {first.port}: Address already in use\n"
+    )
+    assert first.connect().ask(b"unharmed") == b"unharmed"
+
+
+def test_an_ipv4_address_serves_ipv4_alone(start: Callable[..., Server]) -> None:
+    server = start("--host", "127.0.0.1")
+    assert server.connect("127.0.0.1").ask(b"hello") == b"hello"
+    with pytest.raises(ConnectionRefusedError):
+        server.connect("::1")
+
+
+def test_auto_says_which_model_it_took(start: Callable[..., Server]) -> None:
+    assert start("--model", "auto").event("listening")["model"] in ("uring", "epoll")
+
+
+@pytest.mark.parametrize(
+    ("keepalive", "user_timeout", "interval", "detect_s"),
+    [
+        (1, 2.2, 1, 3.0),  # probes at 1 s and 2 s, given up at 3 s
+        (30, 60, 10, 60.0),
+        (60, 30, 1, 61.0),  # no room between them: one probe, and a second to answer
+        (1, 0.5, 1, 2.0),
+        (0, 60, 20, None),
+        (60, 0, 20, None),
+    ],
+)
+def test_detection_time_is_derived(
+    keepalive: int, user_timeout: float, interval: int, detect_s: float | None
+) -> None:
+    settings = parse(["--keepalive", str(keepalive), "--user-timeout", str(user_timeout)])
+    assert settings.keepalive_interval == interval
+    assert settings.detect_vanished_s == detect_s
