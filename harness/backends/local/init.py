@@ -50,12 +50,6 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def close_all_but(fd: int) -> None:
-    """Close every descriptor above standard error but this one: a fork does not close its own."""
-    os.closerange(3, fd)
-    os.closerange(fd + 1, os.sysconf("SC_OPEN_MAX"))
-
-
 class Init:
     """One node's processes."""
 

@@ -34,25 +34,30 @@ def serve(
     woken, wake = socket.socketpair()
     woken.setblocking(False)
     wake.setblocking(False)
-    # The handler does nothing: its being there makes the kernel wake us, by way of the descriptor.
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     poll = select.poll()
     for fd in (control.fileno(), woken.fileno(), *ends):
         poll.register(fd, select.POLLIN)
-    _reap(reaped)
-    while True:
-        ready = {fd for fd, _ in poll.poll()}
-        if not ready.isdisjoint(ends):
-            return
-        if woken.fileno() in ready:
-            woken.recv(4096)
-            _reap(reaped)
-        if control.fileno() in ready:
-            received = receive(control)
-            if received is None:
+    # The handler does nothing: its being there makes the kernel wake us, by way of the descriptor.
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    try:
+        _reap(reaped)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            if not ready.isdisjoint(ends):
                 return
-            handle(*received)
+            if woken.fileno() in ready:
+                woken.recv(4096)
+                _reap(reaped)
+            if control.fileno() in ready:
+                received = receive(control)
+                if received is None:
+                    return
+                handle(*received)
+    finally:
+        signal.set_wakeup_fd(-1)
+        woken.close()
+        wake.close()
 
 
 def answering(

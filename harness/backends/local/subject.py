@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,14 @@ def require_command(subject: Subject, backend: str) -> None:
             f"{subject.manifest or subject.name}: command: is missing: the backend {backend} runs "
             "a command; an image needs --backend docker"
         )
+
+
+def user_of(subject: Subject) -> tuple[int, int] | None:
+    """Whom it becomes (uid, gid); None for who we are, which only root may leave."""
+    if subject.user is None or os.geteuid() != 0:
+        return None
+    uid, _, gid = subject.user.partition(":")
+    return int(uid), int(gid or uid)
 
 
 def subject_environment(subject: Subject) -> dict[str, str]:

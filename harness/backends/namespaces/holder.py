@@ -21,13 +21,12 @@ itself for as long as that takes; its own has nothing in it.
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import sys
 from pathlib import Path
 
-from harness.backends.local import linux, messages
-from harness.backends.local.init import close_all_but, warm_up
+from harness.backends.local import fds, linux, messages
+from harness.backends.local.init import warm_up
 from harness.backends.local.messages import Message
 from harness.backends.local.serve import answering, serve
 from harness.backends.namespaces import cgroup, node, steps
@@ -43,7 +42,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     run_ends, label = int(sys.argv[2]), sys.argv[3]
     warm_up()
-    _allow_many_descriptors()
+    fds.allow_most()
     try:
         if linux.effective_capabilities() & _ROOT != _ROOT:
             _enter_user_namespace()
@@ -113,7 +112,7 @@ class _Holder:
             try:
                 pid = os.fork()
                 if pid == 0:
-                    close_all_but(control.fileno())
+                    fds.close_all_but(control.fileno())
                     node.run(control, request)
             finally:
                 # Whoever is forked next is not to be born into this node.
@@ -148,13 +147,6 @@ def _enter_user_namespace() -> None:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-
-
-def _allow_many_descriptors() -> None:
-    """Clients hold thousands of connections, and subjects must."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    soft = min(hard, 1 << 20)  # the kernel's own ceiling, where the hard limit is "infinite"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 
 from harness.backends.base import Family, LabNodes, Node, Pod, Process
-from harness.backends.local import linux, messages
+from harness.backends.local import fds, linux, messages
 from harness.backends.local.holder import Holder, Inits
 from harness.backends.local.process import PROJECT, LocalProcess, spawn
-from harness.backends.local.subject import SpawnedSubject, subject_environment
+from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
 from harness.backends.namespaces import confine
 from harness.backends.namespaces.cgroup import Groups
 from harness.backends.namespaces.network import address
@@ -86,7 +84,7 @@ class NamespacePod(NamespaceNode, Pod):
         argv = confine.argv(
             self._subject.argv(host, self.port),
             cwd=self._files,
-            user=self._user(),
+            user=user_of(self._subject),
             capabilities=READ_ANYTHING | self._capabilities,
             cgroups=[str(folder) for folder in self._groups.folders],
         )
@@ -95,7 +93,7 @@ class NamespacePod(NamespaceNode, Pod):
             argv,
             env=subject_environment(self._subject),
             cwd=str(PROJECT),
-            nofile=most_descriptors(),
+            nofile=fds.most(),
         )
 
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
@@ -104,7 +102,7 @@ class NamespacePod(NamespaceNode, Pod):
 
     def tolerances(self) -> Sequence[str]:
         subject, loosened = self._subject, []
-        if subject.user and self._user() is None:
+        if subject.user and user_of(subject) is None:
             loosened.append(f"user: runs as the user of the harness, not as {subject.user}")
         elif subject.user:
             loosened.append(f"user: runs as {subject.user}")
@@ -113,13 +111,6 @@ class NamespacePod(NamespaceNode, Pod):
         if not self._lab.holder.facts["read_only"]:
             loosened.append("root: writable, as Linux before 5.12 cannot make it read-only")
         return loosened
-
-    def _user(self) -> tuple[int, int] | None:
-        """Whom it becomes; without root's power over users it stays who we are."""
-        if self._subject.user is None or os.geteuid() != 0:
-            return None
-        uid, _, gid = self._subject.user.partition(":")
-        return int(uid), int(gid or uid)
 
 
 class NamespaceLab(LabNodes):
@@ -154,8 +145,3 @@ class NamespaceLab(LabNodes):
         self.inits.close()
         self.holder.ask("close", lab=self.number)
         self._groups.remove()
-
-
-def most_descriptors() -> int:
-    """As many as a process may be allowed here."""
-    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 1 << 20)

@@ -1,0 +1,1 @@
+"""Labs of plain processes: no privilege, no namespace, nothing needed but Python."""

@@ -1,0 +1,67 @@
+"""The backend `processes`: see `holder.py` for how it works."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from harness.backends.base import Backend, BackendUnavailable, Family
+from harness.backends.local.bytecode import compile_project
+from harness.backends.local.holder import Holder, HolderRefused, processes_of
+from harness.backends.local.subject import require_command
+from harness.backends.processes import ports
+from harness.backends.processes.lab import MISSING, ProcessLab
+from harness.subject import Subject
+
+_HOLDER = "harness.backends.processes.holder"
+
+
+class Processes(Backend):
+    """Makes labs of processes, through one holder that is started when it is first needed."""
+
+    name = "processes"
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._holder_if_any: Holder | None = None
+        self._numbers = itertools.count(1)
+        self._turns = itertools.count(ports.first_turn())
+
+    def check(self) -> None:
+        try:
+            self._holder()
+        except HolderRefused as refusal:
+            raise BackendUnavailable(f"processes: {refusal}") from None
+
+    def prepare(self) -> None:
+        # There is nothing to sweep: whatever a run has here ends with its processes.
+        compile_project()
+
+    def missing(self) -> Mapping[str, str]:
+        return MISSING
+
+    def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> ProcessLab:
+        require_command(subject, self.name)
+        if subject.takes_any_port:
+            port = ports.reserve_any(next(self._turns))
+        else:
+            port = ports.reserve(subject.port)
+        try:
+            return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
+        except HolderRefused as refusal:
+            raise BackendUnavailable(f"processes: {refusal}") from None
+        finally:
+            port.close()
+
+    def leftovers(self) -> Sequence[str]:
+        return [f"process {pid}: {line}" for pid, line in processes_of(self.run_id).items()]
+
+    def close(self) -> None:
+        if self._holder_if_any is not None:
+            self._holder_if_any.close()
+            self._holder_if_any = None
+
+    def _holder(self) -> Holder:
+        if self._holder_if_any is None:
+            self._holder_if_any = Holder(_HOLDER, self.run_id)
+        return self._holder_if_any

@@ -1,0 +1,127 @@
+"""A lab of processes, as the harness holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from harness.backends.base import BackendUnavailable, Family, LabNodes, Node, Pod, Process
+from harness.backends.local import fds, messages
+from harness.backends.local.holder import Holder, Inits
+from harness.backends.local.process import PROJECT, LocalProcess, spawn
+from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
+from harness.backends.processes.ports import Reservation
+from harness.channel import Channel
+from harness.subject import Subject
+
+MISSING = {
+    "wire": "the processes share the machine's own network, whose packets are not ours to touch",
+    "capture": "the processes share the machine's own network, whose packets are not ours to read",
+    "cable": "the processes share the machine's loopback device: there is no cable to pull",
+    "memory-limit": "the subject is a plain process, in no control group of its own",
+    "cpu-limit": "the subject is a plain process, in no control group of its own",
+}
+
+_LAST_NODE = 254
+
+
+class ProcessNode(Node):
+    """An address of the loopback device; its processes are all the lab's."""
+
+    def __init__(self, lab: ProcessLab, name: str, addresses: Mapping[Family, str]) -> None:
+        self.name = name
+        self.addresses = addresses
+        self._lab = lab
+
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> LocalProcess:
+        return spawn(self._lab.control, argv, env)
+
+    def unplug(self) -> NoReturn:
+        raise NotImplementedError(MISSING["cable"])
+
+    def plug(self) -> NoReturn:
+        raise NotImplementedError(MISSING["cable"])
+
+
+class ProcessPod(ProcessNode, Pod):
+    """The subject's address and port; the subject is the probe's child."""
+
+    def __init__(self, lab: ProcessLab, subject: Subject, port: int) -> None:
+        self.port = port
+        self._subject = subject
+        # Without being told where, a server listens on the usual address or on all.
+        number = 1 if subject.takes_any_port else None
+        super().__init__(lab, "pod", lab.addresses(number))
+
+    def start_probe(self) -> Process:
+        return self.spawn(["python3", "-m", "harness.probe"])
+
+    def start_subject(self, probe: Channel) -> SpawnedSubject:
+        host = "::" if len(self.addresses) > 1 else next(iter(self.addresses.values()))
+        return SpawnedSubject(
+            probe,
+            self._subject.argv(host, self.port),
+            env=subject_environment(self._subject),
+            cwd=str(self._subject.files or PROJECT),
+            nofile=fds.most(),
+            user=user_of(self._subject),
+        )
+
+    def limit(self, *, memory: int | None = None, cpus: float | None = None) -> NoReturn:
+        raise NotImplementedError(MISSING["memory-limit" if cpus is None else "cpu-limit"])
+
+    def tolerances(self) -> Sequence[str]:
+        subject = self._subject
+        if subject.user is None:
+            return []
+        if user_of(subject) is None:
+            return [f"user: runs as the user of the harness, not as {subject.user}"]
+        return [f"user: runs as {subject.user}"]
+
+
+class ProcessLab(LabNodes):
+    """A port, an init, and the processes below it."""
+
+    def __init__(
+        self,
+        holder: Holder,
+        number: int,
+        subject: Subject,
+        families: Sequence[Family],
+        port: Reservation,
+    ) -> None:
+        self._holder = holder
+        self._number = number
+        self._families = tuple(families)
+        self._port = port.port
+        self._inits = Inits()
+        self._clients: dict[str, ProcessNode] = {}
+        self.control, theirs = messages.pair()
+        with theirs:
+            (pidfd,) = holder.ask("lab", [theirs.fileno(), port.fileno()], lab=number)
+        self._inits.add(self.control, pidfd)
+        self.pod = ProcessPod(self, subject, port.port)
+
+    def client(self, name: str) -> Node:
+        if name not in self._clients:
+            number = 2 + len(self._clients)
+            if number > _LAST_NODE:
+                raise BackendUnavailable(f"processes: a lab has at most {_LAST_NODE} nodes")
+            self._clients[name] = ProcessNode(self, name, self.addresses(number))
+        return self._clients[name]
+
+    def addresses(self, number: int | None) -> dict[Family, str]:
+        """The addresses of the lab's node of that number; of None, those that everybody knows.
+
+        The port is in them, and so no two labs share one. IPv6 has a single loopback address.
+        """
+        high, low = divmod(self._port, 256)
+        known: dict[Family, str] = {
+            4: "127.0.0.1" if number is None else f"127.{high}.{low}.{number}",
+            6: "::1",
+        }
+        return {family: known[family] for family in self._families}
+
+    def close(self) -> None:
+        self._inits.close()
+        self._holder.ask("close", lab=self._number)
