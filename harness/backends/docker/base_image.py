@@ -20,11 +20,11 @@ from typing import IO, NamedTuple
 
 import requests
 from docker import DockerClient
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 from docker.models.images import Image
 
 from harness.backends.base import BackendUnavailable
-from harness.backends.docker.engine import connect, explain
+from harness.backends.docker.engine import ERRORS, connect, explain, repository_and_tag
 from harness.progress import Progress
 
 PULLED = "python:3-slim"
@@ -80,16 +80,11 @@ def _named(client: DockerClient, name: str, progress: Progress) -> Image:
     except ImageNotFound:
         progress.say(f"base image: pulling {name} (BASE_IMAGE)")
     try:
-        return client.images.pull(*_repository_and_tag(name))
-    except (DockerException, requests.RequestException) as error:
+        return client.images.pull(*repository_and_tag(name))
+    except ERRORS as error:
         raise BackendUnavailable(
             f"BASE_IMAGE={name}: neither here nor to be pulled: {explain(error)}"
         ) from error
-
-
-def _repository_and_tag(name: str) -> tuple[str, str]:
-    repository, colon, tag = name.rpartition(":")
-    return (repository, tag) if colon and "/" not in tag else (name, "latest")
 
 
 def _pulled(client: DockerClient, progress: Progress) -> Image | None:
@@ -101,14 +96,14 @@ def _pulled(client: DockerClient, progress: Progress) -> Image | None:
     except requests.Timeout:
         progress.say(f"base image: no registry answered within {REGISTRY_PATIENCE_S} s")
         return None
-    except (APIError, requests.RequestException) as error:
+    except ERRORS as error:
         progress.say(f"base image: no registry can be used ({explain(error)})")
         return None
     finally:
         hurried.close()
     progress.say(f"base image: pulling {PULLED}")
     was_here = bool(client.images.list(PULLED))
-    repository, tag = _repository_and_tag(PULLED)
+    repository, tag = repository_and_tag(PULLED)
     try:
         for event in client.api.pull(repository, tag, stream=True, decode=True):
             progress.doing(f"{PULLED}: {event.get('status', '')} {event.get('progress', '')}")
@@ -117,7 +112,7 @@ def _pulled(client: DockerClient, progress: Progress) -> Image | None:
         if not was_here:
             # `make clean` removes what bears our name; this one was fetched for us alone.
             client.images.remove(PULLED, noprune=True)
-    except (DockerException, requests.RequestException) as error:
+    except ERRORS as error:
         progress.say(f"base image: {PULLED} could not be pulled ({explain(error)})")
         return None
     return image
@@ -166,7 +161,7 @@ def _mmdebstrap(progress: Progress) -> str:
 
 
 def _as_root() -> list[str] | None:
-    """What to put before a command to run it as root without a question; None when there is no way."""
+    """What to put before a command to run it as root, unasked; None when there is no way."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
@@ -213,7 +208,7 @@ def _bootstrap(
                 tag="latest",
                 changes=[f"LABEL iolab.image={name}"],
             )
-        except (DockerException, requests.RequestException) as error:
+        except ERRORS as error:
             process.kill()
             raise BackendUnavailable(
                 f"iolab/{name}: the import failed: {explain(error)}"

@@ -20,6 +20,9 @@ POOL_SIZE = 64
 
 FIRST_ANSWER_S = 5
 
+# All that the SDK raises when the engine refuses, or cannot be talked to.
+ERRORS = (DockerException, requests.RequestException)
+
 
 class EngineError(Exception):
     """The engine refused something; the message is one line."""
@@ -39,7 +42,7 @@ def connect(timeout_s: int = 60) -> DockerClient:
     try:
         # The timeout is the SDK's for every read: a first answer has to come sooner than a build.
         client = docker.from_env(timeout=min(timeout_s, FIRST_ANSWER_S), max_pool_size=POOL_SIZE)
-    except (DockerException, requests.RequestException) as error:
+    except ERRORS as error:
         raise BackendUnavailable(f"Docker cannot be reached at {host}: {_reason(error)}") from error
     if timeout_s > FIRST_ANSWER_S:
         client.close()
@@ -57,7 +60,10 @@ def _reason(error: BaseException) -> str:
     if any(sign in text for sign in ("FileNotFoundError", "ConnectionRefused", "refused")):
         return "nothing listens there; start the Docker Engine, or choose another backend"
     if "timed out" in text.lower() or "timeout" in text.lower():
-        return f"no answer within {FIRST_ANSWER_S} s; start the Docker Engine, or choose another backend"
+        return (
+            f"no answer within {FIRST_ANSWER_S} s; start the Docker Engine,"
+            " or choose another backend"
+        )
     return text.splitlines()[0]
 
 
@@ -68,10 +74,16 @@ def explain(error: BaseException) -> str:
     return str(error).strip().replace("\n", " ") or repr(error)
 
 
+def repository_and_tag(name: str) -> tuple[str, str]:
+    """An image's name in two parts: without a tag, the SDK would pull all there are."""
+    repository, colon, tag = name.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (name, "latest")
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Errors of the engine become one line that says what was being done."""
     try:
         yield
-    except (DockerException, requests.RequestException) as error:
+    except ERRORS as error:
         raise EngineError(f"Docker: {what}: {explain(error)}") from error

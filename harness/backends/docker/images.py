@@ -1,4 +1,4 @@
-"""The images of server, client and probe: built once a run, found again by a hash of the content."""
+"""The images of server, client and probe: built once a run, found again by a content hash."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
 from docker import DockerClient
-from docker.errors import BuildError, DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 from harness.backends.docker import base_image
-from harness.backends.docker.engine import EngineError, explain
+from harness.backends.docker.engine import ERRORS, EngineError, explain
 from harness.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,5 +100,5 @@ def _build(
             if "error" in event:
                 tail = " | ".join(log[-3:])
                 raise EngineError(f"image iolab/{name}: {event['error'].strip()} ({tail})")
-    except (BuildError, DockerException, requests.RequestException) as error:
+    except ERRORS as error:
         raise EngineError(f"image iolab/{name}: {explain(error)}") from error

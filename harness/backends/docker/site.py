@@ -1,0 +1,227 @@
+"""The containers and the network of a lab, which may serve one lab after another.
+
+Containers take half a second to make and another to remove; processes in them a twentieth. So
+what a lab leaves is cleaned, and the next lab of the same kind gets it, with fresh processes, when
+it was *seen* clean: no process but the waiters, no socket, no iptables rule, all cables in, no
+limit. What is not clean is removed and made anew.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from docker import DockerClient
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from harness import run
+from harness.backends.docker import containers, networks, removal
+from harness.backends.docker.containers import Address
+from harness.backends.docker.engine import RUN_LABEL, EngineError
+from harness.backends.docker.processes import ExecProcess
+
+# The first address of a subnet is the engine's own.
+FIRST_HOST = 2
+FILES_AT = "/subject"
+SITE_LABEL = "iolab.site"
+
+# Ends what runs in the node's PID namespace but the processes in "$@", and tells what is left.
+_CLEAN_NODE = """
+keep=" $$ $* "
+tries=0
+while
+    others=
+    for path in /proc/[0-9]*; do
+        pid=${path#/proc/}
+        case "$keep" in *" $pid "*) ;; *) others="$others $pid"; kill -KILL "$pid";; esac
+    done 2>/dev/null
+    [ -n "$others" ]
+do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || { echo "processes:$others"; break; }
+    sleep 0.01
+done
+"""
+
+# The same for the pod. A queue that nobody reads holds up packets, so the wire's rules go first.
+# Then what the kernel still holds (TIME-WAIT, unsent bytes for a peer that is gone), which would
+# keep the port from a server without SO_REUSEADDR. 127.0.0.11 is the engine's own resolver.
+_CLEAN_POD = (
+    _CLEAN_NODE
+    + """
+for tool in iptables ip6tables; do
+    printf '*mangle\\nCOMMIT\\n' | "$tool-restore" 2>&1
+    for table in raw mangle filter; do
+        "$tool" -t "$table" -S 2>&1 | grep -v '^-P '
+    done
+done
+ss --kill --tcp --all not src 127.0.0.11 >/dev/null
+ss --no-header --tcp --all --numeric not src 127.0.0.11 2>&1
+"""
+)
+
+_LIST = "for path in /proc/[0-9]*; do pid=${path#/proc/}; [ $pid = $$ ] || echo $pid; done"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What two labs must share for one to take over the other's containers."""
+
+    image: str
+    user: str
+    capabilities: tuple[str, ...]
+    writable: tuple[str, ...]
+    volume: str | None
+    first_process: tuple[str, ...] | None
+    """The subject's own command, where the image has nothing that could wait."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Of the first process; an exec brings its own."""
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """What all sites of a backend are made with."""
+
+    client: DockerClient
+    labels: Mapping[str, str]
+    images: Mapping[str, str]
+    descriptors: int | None
+    ipv6: bool
+
+    def must_live(self) -> None:
+        """EngineError when the run's main process has ended: the watchdog is removing the run."""
+        if run.alive(self.labels[RUN_LABEL]) is False:
+            raise EngineError("the run's main process has ended: nothing more is made for it")
+
+
+class Unclean(Exception):
+    """What is left of a lab, in words; its containers are not used again."""
+
+
+class Site:
+    """A network, the two containers of a pod, and containers for clients."""
+
+    def __init__(self, equipment: Equipment, name: str, kind: Kind) -> None:
+        self.equipment = equipment
+        self.client = equipment.client
+        self.name = name
+        self.kind = kind
+        self.network: Network
+        self.pod_address: Address
+        self.probe: Container
+        self.subject: Container
+        self._clients: list[tuple[Container, Address]] = []
+        self._hosts = itertools.count(FIRST_HOST)
+        self._waiters: tuple[str, ...] = ()
+
+    def build(self) -> None:
+        """Make network and pod, and one client's container beside it, as every lab needs one.
+
+        The caller removes the site when this fails.
+        """
+        self.equipment.must_live()
+        self.network = networks.create(
+            self.client, self.name, self._labels(), ipv6=self.equipment.ipv6
+        )
+        self.pod_address = self._address()
+        with ThreadPoolExecutor(1) as pool:
+            first_client = pool.submit(self._add_client)
+            self._build_pod()
+            first_client.result()
+
+    def client_node(self, number: int) -> tuple[Container, Address]:
+        """The container for the lab's client of that number, counting from 0."""
+        while number >= len(self._clients):
+            self._add_client()
+        return self._clients[number]
+
+    def clean(self) -> None:
+        """Make it as new; Unclean or EngineError when that was not seen."""
+        renew = bool(self.kind.writable) or self.kind.first_process is not None
+        if renew:
+            containers.remove(self.subject)
+        with ThreadPoolExecutor() as pool:
+            left = [
+                pool.submit(self._run, self.probe, _CLEAN_POD, *self._waiters),
+                *(pool.submit(self._run, node, _CLEAN_NODE, "1") for node, _ in self._clients),
+            ]
+            for future in left:
+                if future.result():
+                    raise Unclean(f"{self.name}: {' '.join(future.result().split())}")
+        if renew:
+            self._build_subject()
+        self.subject.reload()
+        if self.kind.first_process is None and self.subject.status != "running":
+            raise Unclean(f"{self.name}: the subject's container is {self.subject.status}")
+
+    def remove(self) -> None:
+        """Remove it, and whatever bears its name from a build that failed."""
+        removal.remove(self.client, SITE_LABEL, self.name)
+
+    def _address(self) -> Address:
+        number = next(self._hosts)
+        subnets = [ip_network(config["Subnet"]) for config in self.network.attrs["IPAM"]["Config"]]
+        return Address({subnet.version: str(subnet[number]) for subnet in subnets})
+
+    def _labels(self) -> dict[str, str]:
+        return {**self.equipment.labels, SITE_LABEL: self.name}
+
+    def _build_pod(self) -> None:
+        self.probe = containers.create(
+            self.client,
+            self.equipment.images["probe"],
+            f"{self.name}-probe",
+            self._labels(),
+            user="0:0",
+            capabilities=containers.PROBE_CAPABILITIES,
+            descriptors=self.equipment.descriptors,
+            network=(self.network, self.pod_address),
+        )
+        containers.start(self.probe)
+        self._build_subject()
+
+    def _build_subject(self) -> None:
+        kind, pod = self.kind, f"container:{self.probe.id}"
+        self.subject = containers.create(
+            self.client,
+            kind.image,
+            f"{self.name}-subject",
+            self._labels(),
+            argv=kind.first_process or containers.ANY_WAITER,
+            user=kind.user,
+            capabilities=kind.capabilities,
+            descriptors=self.equipment.descriptors,
+            environment=dict(kind.environment),
+            stdin_open=kind.first_process is not None,
+            network_mode=pod,
+            pid_mode=pod,
+            tmpfs=dict.fromkeys(kind.writable, "mode=1777"),
+            volumes={kind.volume: {"bind": FILES_AT, "mode": "ro"}} if kind.volume else {},
+            working_dir=FILES_AT if kind.volume else None,
+        )
+        if kind.first_process is None:
+            containers.start(self.subject)
+        self._waiters = tuple(self._run(self.probe, _LIST).split())
+
+    def _add_client(self) -> None:
+        self.equipment.must_live()
+        address = self._address()
+        container = containers.create(
+            self.client,
+            self.equipment.images["client"],
+            f"{self.name}-client{len(self._clients)}",
+            self._labels(),
+            descriptors=self.equipment.descriptors,
+            network=(self.network, address),
+        )
+        containers.start(container)
+        self._clients.append((container, address))
+
+    def _run(self, container: Container, script: str, *arguments: str) -> str:
+        """What the script printed, run in the container."""
+        command = ("sh", "-c", script, "sh", *arguments)
+        return ExecProcess(self.client, container, command).output()
