@@ -34,7 +34,7 @@ class Alarm:
 
     __slots__ = ("_call", "_filed", "_loop", "deadline")
 
-    def __init__(self, loop: "Loop", call: Callable[[], None]) -> None:
+    def __init__(self, loop: "Loop", call: Callable[[], object]) -> None:
         self._loop = loop
         self._call = call
         self._filed = NEVER

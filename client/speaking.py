@@ -22,8 +22,8 @@ _TICK_S = 0.05  # how often a step that sends at a rate does so
 def send(player: "Player", step: script.Send) -> Course:
     connection = _usable(player)
     source = player.draw(step, step.times)
-    if not step.unanswered:
-        _owe(player, connection, step, source)
+    if step.urgent or not step.unanswered:
+        _owe(player, connection, source, step.urgent, step.unanswered)
     yield from _transmit(player, connection, step, source, NEVER)
 
 
@@ -37,7 +37,7 @@ def ask(player: "Player", step: script.Ask) -> Course:
     bare = step.bare
     for _ in range(step.times):
         source = player.draw(step, 1)
-        _owe(player, connection, step, source)
+        _owe(player, connection, source, step.urgent)
         player.asked_at = asked_at = time.monotonic()
         if bare:
             connection.send(source)
@@ -65,7 +65,7 @@ def flood(player: "Player", step: script.Flood) -> Course:
     connection.reading = False
     stride = step.size + 1
     source = player.draw_flood(step.size, -(-step.total // stride))
-    _owe(player, connection, None, source)
+    _owe(player, connection, source)
     connection.moved_at = time.monotonic()
     connection.send(source)
     queued = -1
@@ -140,18 +140,21 @@ def _piece(step: script.Message, source: Source) -> int:
 
 
 def _owe(
-    player: "Player", connection: Connection, step: script.Message | None, source: Source
+    player: "Player",
+    connection: Connection,
+    source: Source,
+    urgent: bool = False,
+    unanswered: bool = False,
 ) -> None:
-    """The reply to `source` is owed from now on."""
+    """The reply to `source` is owed from now on; perhaps only its first byte, if that is urgent."""
     replies = connection.replies
     if replies.said:
         raise Failed(replies.surplus())
     answer = source.reply(player.setting.reply)
-    if step is not None and step.urgent:
+    if urgent:
         replies.owe_perhaps(answer.slice(0, 1))
-        replies.owe(answer, 1)
-    else:
-        replies.owe(answer)
+    if not unanswered:
+        replies.owe(answer, 1 if urgent else 0)
 
 
 def _usable(player: "Player") -> Connection:
