@@ -179,6 +179,10 @@ class Backend(ABC):
         """Build a lab whose pod is ready for `start_probe`."""
 
     @abstractmethod
+    def close_labs(self) -> None:
+        """Remove what this process made, of a run that others may still work on."""
+
+    @abstractmethod
     def leftovers(self) -> Sequence[str]:
         """What this run still owns on the machine, each in words; empty when all is gone."""
 

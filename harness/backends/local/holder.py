@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 
 from harness import run
@@ -18,6 +19,7 @@ from harness.backends.local.messages import Message
 from harness.backends.local.process import PROJECT
 
 _ENDED_WITHIN_S = 10.0
+_LOOK_AGAIN_S = 0.02
 
 
 class HolderRefused(Exception):
@@ -115,6 +117,15 @@ def processes_of(run_id: str) -> dict[int, str]:
     # An init, an agent and a probe are forks of the holder and have its command line.
     pids = set(holders).union(*(descendants(pid) for pid in holders))
     return {pid: line for pid, line in command_lines().items() if pid in pids}
+
+
+def await_end_of(run_id: str) -> None:
+    """Wait until no process of a run is left; TimeoutError with those that are."""
+    deadline = time.monotonic() + _ENDED_WITHIN_S
+    while left := processes_of(run_id):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"of run {run_id} these processes did not end: {left}")
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _main_process(run_id: str) -> int:

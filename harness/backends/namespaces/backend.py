@@ -13,6 +13,7 @@ from harness.backends.local.bytecode import compile_project
 from harness.backends.local.holder import (
     Holder,
     HolderRefused,
+    await_end_of,
     label,
     processes_of,
     run_of,
@@ -42,7 +43,7 @@ class Namespaces(Backend):
         try:
             trial.run(self._holder(), next(self._numbers))
         except HolderRefused as refusal:
-            raise BackendUnavailable(f"namespaces: {refusal}") from None
+            raise BackendUnavailable(str(refusal)) from None
 
     def prepare(self) -> None:
         compile_project()
@@ -65,16 +66,22 @@ class Namespaces(Backend):
             groups = cgroup.Groups(f"{holder.label}.{number}", self._homes)
             return NamespaceLab(holder, number, subject, families, groups)
         except HolderRefused as refusal:
-            raise BackendUnavailable(f"namespaces: {refusal}") from None
+            raise BackendUnavailable(str(refusal)) from None
+
+    def close_labs(self) -> None:
+        if self._holder_if_any is not None:
+            self._holder_if_any.close()
+            self._holder_if_any = None
 
     def leftovers(self) -> Sequence[str]:
         left = [f"process {pid}: {line}" for pid, line in processes_of(self.run_id).items()]
         return left + [f"control group {path}" for path in cgroup.named(label(self.run_id))]
 
     def close(self) -> None:
-        if self._holder_if_any is not None:
-            self._holder_if_any.close()
-            self._holder_if_any = None
+        # Holders of workers that were killed are ending by themselves.
+        self.close_labs()
+        await_end_of(self.run_id)
+        cgroup.remove(label(self.run_id))
 
     def _holder(self) -> Holder:
         if self._holder_if_any is None:

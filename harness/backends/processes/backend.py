@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.backends.base import Backend, BackendUnavailable, Family
 from harness.backends.local.bytecode import compile_project
-from harness.backends.local.holder import Holder, HolderRefused, processes_of
+from harness.backends.local.holder import Holder, HolderRefused, await_end_of, processes_of
 from harness.backends.local.subject import require_command
 from harness.backends.processes import ports
 from harness.backends.processes.lab import MISSING, ProcessLab
@@ -31,7 +31,7 @@ class Processes(Backend):
         try:
             self._holder()
         except HolderRefused as refusal:
-            raise BackendUnavailable(f"processes: {refusal}") from None
+            raise BackendUnavailable(str(refusal)) from None
 
     def prepare(self) -> None:
         # There is nothing to sweep: whatever a run has here ends with its processes.
@@ -49,17 +49,22 @@ class Processes(Backend):
         try:
             return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
         except HolderRefused as refusal:
-            raise BackendUnavailable(f"processes: {refusal}") from None
+            raise BackendUnavailable(str(refusal)) from None
         finally:
             port.close()
+
+    def close_labs(self) -> None:
+        if self._holder_if_any is not None:
+            self._holder_if_any.close()
+            self._holder_if_any = None
 
     def leftovers(self) -> Sequence[str]:
         return [f"process {pid}: {line}" for pid, line in processes_of(self.run_id).items()]
 
     def close(self) -> None:
-        if self._holder_if_any is not None:
-            self._holder_if_any.close()
-            self._holder_if_any = None
+        # Holders of workers that were killed are ending by themselves.
+        self.close_labs()
+        await_end_of(self.run_id)
 
     def _holder(self) -> Holder:
         if self._holder_if_any is None:

@@ -106,7 +106,7 @@ class ProcessLab(LabNodes):
         if name not in self._clients:
             number = 2 + len(self._clients)
             if number > _LAST_NODE:
-                raise BackendUnavailable(f"processes: a lab has at most {_LAST_NODE} nodes")
+                raise BackendUnavailable(f"a lab has at most {_LAST_NODE} nodes")
             self._clients[name] = ProcessNode(self, name, self.addresses(number))
         return self._clients[name]
 

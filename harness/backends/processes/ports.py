@@ -57,7 +57,7 @@ def reserve_any(turn: int) -> Reservation:
         if _is_free(port, reuse=False):
             return Reservation(port, lock)
         lock.close()
-    raise BackendUnavailable(f"processes: no port from {ports[0]} to {ports[-1]} is free")
+    raise BackendUnavailable(f"no port from {ports[0]} to {ports[-1]} is free")
 
 
 def reserve(port: int) -> Reservation:
@@ -68,14 +68,12 @@ def reserve(port: int) -> Reservation:
     deadline = time.monotonic() + _LONGEST_LAB_S
     while (lock := _lock(port)) is None:
         if time.monotonic() > deadline:
-            raise BackendUnavailable(
-                f"processes: another lab has kept port {port} for {_LONGEST_LAB_S:g} s"
-            )
+            raise BackendUnavailable(f"another lab has kept port {port} for {_LONGEST_LAB_S:g} s")
         _wait_for_release(port, deadline)
     if not _is_free(port, reuse=True):
         lock.close()
         raise BackendUnavailable(
-            f"processes: port {port} is in use, and the command has no {{host}} and {{port}}"
+            f"port {port} is in use, and the command has no {{host}} and {{port}}"
         )
     return Reservation(port, lock)
 
