@@ -39,7 +39,6 @@ def choose(wanted: str, run_id: str) -> tuple[Backend, str]:
         try:
             tried.check()
         except BackendUnavailable as reason:
-            tried.close_labs()
             if wanted == name:
                 raise UsageError(f"--backend {name}: {reason}") from None
             passed_over.append(f"not {name}: {reason}")

@@ -49,7 +49,11 @@ class Holder:
                 start_new_session=True,  # Ctrl-C is for the harness, which then ends us in order
             )
         os.close(main)
-        self.facts = self._answer()[0]
+        try:
+            self.facts = self._answer()[0]
+        except HolderRefused:
+            self.close()
+            raise
 
     def ask(self, op: str, descriptors: Sequence[int] = (), **fields: object) -> list[int]:
         """Ask, wait, and give the answer's descriptors. Raises HolderRefused."""

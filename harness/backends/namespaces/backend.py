@@ -43,6 +43,7 @@ class Namespaces(Backend):
         try:
             trial.run(self._holder(), next(self._numbers))
         except HolderRefused as refusal:
+            self.close_labs()
             raise BackendUnavailable(str(refusal)) from None
 
     def prepare(self) -> None:
