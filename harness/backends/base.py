@@ -20,7 +20,11 @@ Family = Literal[4, 6]
 Stream = Literal["stdout", "stderr"]
 
 
-class BackendUnavailable(Exception):
+class BackendError(Exception):
+    """The backend could not do what it was asked; the message is one line."""
+
+
+class BackendUnavailable(BackendError):
     """This machine cannot run the backend; the message is one line that says what to change."""
 
 

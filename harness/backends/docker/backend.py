@@ -26,7 +26,6 @@ from harness.subject import Subject
 # What the main process found out, for its workers.
 OUTFIT = "IOLAB_DOCKER"
 
-BUILD_TIMEOUT_S = 600
 MOST_IDLE = 2
 
 _log = logging.getLogger(__name__)
@@ -68,9 +67,9 @@ class DockerBackend(Backend):
 
     def prepare(self) -> None:
         self._watchdog = Watchdog(self.run_id)
-        for dead in removal.dead_runs(self.client)[0]:
+        for dead in removal.runs(self.client).dead:
             removal.remove(self.client, RUN_LABEL, dead)
-        builder = engine.connect(BUILD_TIMEOUT_S)
+        builder = engine.connect(images.TIMEOUT_S)
         try:
             with Progress() as progress:
                 built = images.ensure(builder, progress)

@@ -11,7 +11,7 @@ import requests
 from docker import DockerClient
 from docker.errors import APIError, DockerException
 
-from harness.backends.base import BackendUnavailable
+from harness.backends.base import BackendError, BackendUnavailable
 
 RUN_LABEL = "iolab.run"
 
@@ -24,7 +24,7 @@ FIRST_ANSWER_S = 5
 ERRORS = (DockerException, requests.RequestException)
 
 
-class EngineError(Exception):
+class EngineError(BackendError):
     """The engine refused something; the message is one line."""
 
 

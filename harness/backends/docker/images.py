@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docker import DockerClient
 from docker.errors import ImageNotFound
+from docker.models.images import Image
 
 from harness.backends.docker import base_image
 from harness.backends.docker.engine import ERRORS, EngineError, explain
@@ -18,6 +19,9 @@ from harness.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE_LABEL = "iolab.image"
+
+# For a client that builds: the engine is silent while it commits a layer on a slow disk.
+TIMEOUT_S = 600
 
 # What each Dockerfile copies, and nothing else: an image changes only when what it holds does.
 CONTENTS: Mapping[str, tuple[str, ...]] = {
@@ -49,6 +53,30 @@ def ensure(client: DockerClient, progress: Progress) -> dict[str, str]:
 
     with ThreadPoolExecutor(len(CONTENTS)) as pool:
         return dict(zip(CONTENTS, pool.map(one, CONTENTS), strict=True))
+
+
+def remove_all(client: DockerClient) -> int:
+    """Remove every image that the project made, and its names for those that it did not; how many.
+
+    One that a container still uses stays, and raises EngineError.
+    """
+    made = client.images.list(all=True, filters={"label": IMAGE_LABEL})
+    named = [image for image in client.images.list() if _our_names(image)]
+    removed = 0
+    for image in {image.id: image for image in (*named, *made)}.values():
+        for name in _our_names(image) or [str(image.id)]:
+            try:
+                client.images.remove(name)
+            except ImageNotFound:
+                continue  # an intermediate layer that went with its image
+            except ERRORS as error:
+                raise EngineError(f"image {name}: {explain(error)}") from error
+            removed += 1
+    return removed
+
+
+def _our_names(image: Image) -> list[str]:
+    return [tag for tag in image.tags if tag.startswith("iolab/")]
 
 
 def _context(name: str, base: str) -> tuple[bytes, str]:

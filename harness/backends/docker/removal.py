@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from docker import DockerClient
 from docker.errors import NotFound
@@ -114,9 +114,17 @@ def _remove(thing: Owned) -> str | None:
     return None
 
 
-def dead_runs(client: DockerClient) -> tuple[list[str], list[str]]:
-    """Runs with leftovers: those known to be dead, and those that cannot be seen from here."""
-    states: dict[bool | None, set[str]] = defaultdict(set)
-    for thing in owned(client):
-        states[run.alive(thing.run_id)].add(thing.run_id)
-    return sorted(states[False]), sorted(states[None])
+class Runs(NamedTuple):
+    """Ids of the runs that own something on the engine; `unseen`: whose state cannot be told."""
+
+    alive: list[str]
+    dead: list[str]
+    unseen: list[str]
+
+
+def runs(client: DockerClient) -> Runs:
+    """Who owns something on the engine."""
+    states: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+    for run_id in sorted({thing.run_id for thing in owned(client)}):
+        states[run.alive(run_id)].append(run_id)
+    return Runs(states[True], states[False], states[None])

@@ -1,0 +1,68 @@
+# `make` explains itself: the text after `##` is a target's help.
+
+PYTHON := .venv/bin/python
+SET_UP := .venv/set-up
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Passed on only when given, so that each default stands in one place: in the program.
+option = $(if $($(1)),--$(2) '$($(1))')
+BACKEND_OPTION = $(call option,BACKEND,backend)
+LAB_OPTIONS = $(BACKEND_OPTION) $(call option,MODEL,model) $(call option,CLIENTS,clients) \
+    $(call option,DURATION,duration) $(call option,REPLY,reply)
+TEST_OPTIONS = $(BACKEND_OPTION) $(foreach model,$(MODEL),--model '$(model)') $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab client test bench images check format sweep clean
+
+help: ## this list
+	@echo 'iolab, a laboratory for TCP servers'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo 'Settings, as in `make lab MODEL=poll DURATION=20`:'
+	@echo '  BACKEND=    docker, namespaces, processes, or auto: the best one that this machine allows'
+	@echo '  MODEL=      how the server waits: select, poll, epoll, blocking, … (lab, test)'
+	@echo '  CLIENTS=    how many clients of each personality (lab)'
+	@echo '  DURATION=   seconds after which the lab ends by itself (lab)'
+	@echo '  REPLY=      operator: this terminal answers the clients (lab)'
+	@echo '  ARGS=       more options of pytest, as in ARGS="-k disconnect" (test)'
+	@echo '  BASE_IMAGE= the image to start from, with Python 3.11 or newer (docker)'
+
+lab: $(SET_UP) ## watch a server and its clients live; Ctrl-C ends it
+	@$(PYTHON) -m harness lab $(LAB_OPTIONS)
+
+client: $(SET_UP) ## take part in the running lab by hand, from a second terminal
+	@$(PYTHON) -m harness client
+
+test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
+	@$(PYTHON) -m pytest tests
+	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
+
+bench: $(SET_UP) ## messages a second of every model
+	@$(PYTHON) -m harness bench $(call option,MODEL,model)
+
+images: $(SET_UP) ## build the images for Docker, where something changed
+	@$(PYTHON) -m harness images
+
+check: $(SET_UP) ## lint, types, formatting, generated pages; changes nothing
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m harness docs --check
+
+format: $(SET_UP) ## rewrite the code as `check` wants it, and the generated pages
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m harness docs
+
+sweep: $(SET_UP) ## remove what dead runs left behind
+	@$(PYTHON) -m harness sweep
+
+clean: ## remove all that the project made: leftovers, images, environment, caches
+	@if [ -e $(SET_UP) ]; then $(PYTHON) -m harness clean; fi
+	@rm -rf .venv $(CACHES) runs junit.xml docker/wheels/*.whl
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(SET_UP): requirements.txt tools/set-up
+	@tools/set-up .venv
+	@touch $@
