@@ -58,7 +58,7 @@ class Server:
         return count
 
     def rows(self, state: str) -> int:
-        """How many sockets the kernel has in this state with the server's port on their own side."""
+        """How many sockets the kernel has in this state, with the server's port as their own."""
         lines = _text(Path("/proc/net/tcp")).splitlines()[1:]
         lines += _text(Path("/proc/net/tcp6")).splitlines()[1:]
         words = [line.split() for line in lines]
