@@ -50,7 +50,7 @@ class Attempt:
                 self._play_rounds()
         except Unproven as error:
             lab.record("unproven", reason=str(error))
-        except Refused as error:
+        except ChannelError as error:
             lab.record("aborted", error=str(error))
         finally:
             self._put_on_record(self._last_words)
@@ -91,9 +91,9 @@ class Attempt:
             "after", connect(within_s=SERVICE_WITHIN_S), ask("and now?"), close(), client="after"
         )
         after.ended(within_s=2 * SERVICE_WITHIN_S)
-        lab.collect()
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)
+        lab.collect()
         lab.drop_scripts()
         lab.bystanders.pause()
         condition = lab.only_bystanders()
@@ -126,9 +126,9 @@ class Attempt:
         lab = self.lab
         lab.bystanders.resume()
         lab.bystanders.leave()
-        lab.collect()
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)
+        lab.collect()
         status = lab.process.wait(0) if lab.process else None
         if status is not None and not lab.over:
             lab.record("death", status=status)

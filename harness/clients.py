@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.base import Node, Process
+from harness.backends.base import Family, Node, Process
 from harness.channel import Channel, Refused
 
 if TYPE_CHECKING:
@@ -61,8 +61,15 @@ class Group:
 
     def has_unread(self, k: int, within_s: float = 5.0) -> bool:
         """Whether bytes lie unread in the client's own socket in time."""
+        return self._sees(k, "unread", within_s)
+
+    def is_retransmitting(self, k: int = 0, within_s: float = 5.0) -> bool:
+        """Whether the client's own kernel sends again what was not acknowledged, in time."""
+        return self._sees(k, "retransmits", within_s)
+
+    def _sees(self, k: int, what: str, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
-        while not self.info(k)["unread"]:
+        while not self.info(k)[what]:
             if time.monotonic() > deadline:
                 return False
         return True
@@ -75,8 +82,16 @@ class Group:
 class Client:
     """A client node and the agent in it."""
 
-    def __init__(self, name: str, node: Node, process: Process, channel: Channel) -> None:
+    def __init__(
+        self, name: str, node: Node, family: Family, process: Process, channel: Channel
+    ) -> None:
         self.name = name
         self.node = node
+        self.family = family
         self.process = process
         self.channel = channel
+
+    @property
+    def address(self) -> Address:
+        """The node's address with port 0: all its connections, for a rule of the wire."""
+        return [self.node.addresses[self.family], 0]

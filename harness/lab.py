@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from harness.backends.base import Family, LabNodes, Process, SubjectProcess
 from harness.bystanders import Bystanders
@@ -25,6 +25,8 @@ AT_ONCE_S = 1.0
 
 # A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
 LEEWAY_S = 1.0
+
+F = TypeVar("F", bound=Fault)
 
 Must = Literal["served", "served-or-refused", "nothing"]
 
@@ -109,7 +111,9 @@ class Lab:
         if name not in self.clients:
             node = self.nodes.client(name)
             process = node.spawn(["python3", "-m", "client", "agent"])
-            self.clients[name] = Client(name, node, process, self._channel(name, process))
+            self.clients[name] = Client(
+                name, node, self.family, process, self._channel(name, process)
+            )
         return self.clients[name]
 
     def play(
@@ -139,7 +143,7 @@ class Lab:
             group=name,
             script={"title": name, "step": list(steps)},
             target=self.target,
-            bind=bind or [agent.node.addresses[self.family], 0],
+            bind=bind or agent.address,
             count=count,
             log=log,
         )
@@ -188,7 +192,7 @@ class Lab:
         """Prove a circumstance by a condition that the probe sees hold in time."""
         self.prove(claim, self.wait_for(condition, within_s), dict(condition))
 
-    def inject(self, fault: Fault) -> Fault:
+    def inject(self, fault: F) -> F:
         """Bring the fault about; returns once it was observed to hold."""
         seen = fault.inject(self)
         self.faults.append(fault)
@@ -200,6 +204,15 @@ class Lab:
         self.faults.remove(fault)
         seen = fault.heal(self)
         self.record("fault", fault=fault.name, phase="heal", fields=fault.fields(), seen=seen)
+
+    def rule_took(self, rule: int, within_s: float = 5.0) -> bool:
+        """Whether a rule of the wire has taken a packet in time."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            rules = self.probe.request("rule-list")["rules"]
+            if any(one["rule"] == rule and one["taken"] for one in rules):
+                return True
+        return False
 
     def excuse(self, seconds: float, why: str) -> None:
         """The lab itself holds up the subject for so long: bystanders may wait that much longer."""

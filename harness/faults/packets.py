@@ -36,11 +36,11 @@ class PacketRule(Fault):
     def inject(self, lab: Lab) -> Seen:
         rule = {"port": lab.port, "action": self.action, **self.fields()}
         answer = lab.probe.request("rule-add", rule=rule)
-        self._rule = answer["rule"]
-        return {"rule": self._rule, "spec": rule}
+        self.rule: int = answer["rule"]
+        return {"rule": self.rule, "spec": rule}
 
     def heal(self, lab: Lab) -> Seen:
-        answer = lab.probe.request("rule-remove", rule=self._rule)
+        answer = lab.probe.request("rule-remove", rule=self.rule)
         if not answer["taken"]:
             raise Unproven(f"{self.name}: no packet was taken ({answer['matched']} matched)")
         return {"matched": answer["matched"], "taken": answer["taken"]}

@@ -87,10 +87,15 @@ def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
             continue
         if must == "nothing" and kind not in WRONG_BYTES:
             continue
-        if must == "served-or-refused" and kind in CLEAR_REFUSALS:
+        if must == "served-or-refused" and (kind in CLEAR_REFUSALS or _is_told_off(failure)):
             continue
         found.setdefault(kind, []).append(report)
     return found
+
+
+def _is_told_off(failure: Record | None) -> bool:
+    """Whether the server said something of its own in place of the first reply: why it refuses."""
+    return failure is not None and failure["kind"] == "mismatch" and failure["at"] == 0
 
 
 def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: int) -> Finding:

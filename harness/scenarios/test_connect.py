@@ -237,7 +237,9 @@ def test_patient(lab: Lab) -> None:
     connections=lambda case: 2,
 )
 def test_same_tuple(lab: Lab) -> None:
-    old = lab.play("old", connect(), ask("first life"), hang(mark="ready"), must="nothing")
+    old = lab.play(
+        "old", connect(), ask("first life"), wait("vanish", mark="ready"), reset(), must="nothing"
+    )
     old.reached("ready")
     lab.trigger(old)
     [peer] = old.peers()

@@ -324,7 +324,7 @@ def test_server_first(lab: Lab) -> None:
         connect(),
         ask("one word"),
         expect(eof=True, within_s=promise + 2 * LEEWAY_S, mark="ready"),
-        hang(),
+        wait("never"),
         count=VICTIMS,
         must="nothing",
     )

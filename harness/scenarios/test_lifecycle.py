@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect, expect, hang, send, wait
+from harness.steps import ask, close, connect, expect, send, wait
 
 CLIENTS = 4
 
@@ -60,7 +60,7 @@ def test_restart(lab: Lab) -> None:
         connect(),
         ask("before the end"),
         expect(eof=True, within_s=10, mark="ready"),
-        hang(mark="told"),
+        wait("never", mark="told"),
         count=CLIENTS,
         must="nothing",
     )
