@@ -18,6 +18,7 @@ _NETLINK_ADD_MEMBERSHIP = 1
 _SO_RCVBUFFORCE = 33
 _RECEIVE_BUFFER = 8 << 20
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
+_ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
 _PIECE = 1 << 16  # above 32 KiB the kernel fills its largest pieces
 
 
@@ -89,10 +90,11 @@ def messages(piece: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += (length + 3) & ~3
 
 
-def attributes(body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """Type and value of each attribute (rtattr) of a body, from the offset `at` on."""
+def attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and value of each attribute (rtattr)."""
+    at = 0
     while at + 4 <= len(body):
-        length, kind = struct.unpack_from("=HH", body, at)
+        length, kind = _ATTRIBUTE.unpack_from(body, at)
         yield kind, body[at + 4 : at + length]
         at += (length + 3) & ~3
 

@@ -53,12 +53,13 @@ class Notices:
             self._on_death()
 
     def _tell(self, row: Row) -> None:
+        info = row.info
         self._emit(
             {
                 "event": "destroyed",
                 "local": row.local,
                 "peer": row.peer,
                 "state": row.state,
-                "info": row.info.as_json() if row.info else None,
+                "info": info._asdict() if info else None,
             }
         )

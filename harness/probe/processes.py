@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.probe import syscalls
 
@@ -20,8 +20,7 @@ STOPPED = "Tt"  # by a signal, or by a tracer
 DEAD = "ZX"
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """A line of `/proc/PID/stat`, of a process or a thread."""
 
     pid: int
@@ -40,8 +39,7 @@ class Stat:
         return self.pid, self.start
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(NamedTuple):
     """One thread at one moment."""
 
     tid: int

@@ -70,6 +70,7 @@ def _belongs(view: View, row: Row, endpoint: Endpoint | None) -> bool:
 
 
 def _row(view: View, row: Row) -> dict[str, Any]:
+    info = row.info
     return {
         "family": row.family,
         "state": row.state,
@@ -83,7 +84,7 @@ def _row(view: View, row: Row) -> dict[str, Any]:
         "retransmits": row.retransmits,
         "timer": row.timer,
         "uid": row.uid,
-    } | (row.info.as_json() if row.info else {})
+    } | (info._asdict() if info else {})
 
 
 def _rowless(view: View, one: Rowless) -> dict[str, Any]:

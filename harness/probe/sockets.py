@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from harness.probe.netlink import NETLINK_SOCK_DIAG, Netlink, attributes
 
@@ -50,8 +49,7 @@ _EVERY_STATE = sum(1 << number for number in STATES)
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class TcpInfo:
+class TcpInfo(NamedTuple):
     """What `TCP_INFO` says of a connection; times in seconds, sizes in bytes."""
 
     rto_s: float
@@ -64,14 +62,9 @@ class TcpInfo:
     not_sent: int
     send_window: int | None
 
-    def as_json(self) -> dict[str, Any]:
-        """As in a snapshot's rows."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One TCP socket. `info` is None where it was not asked for or the kernel has none."""
+class Row(NamedTuple):
+    """One TCP socket."""
 
     family: int  # 4 or 6, as on the wire
     state: str
@@ -84,7 +77,15 @@ class Row:
     timer: tuple[str, float] | None  # which one, and in how many seconds it fires
     retransmits: int
     cookie: int  # names the socket for as long as it lives
-    info: TcpInfo | None
+    attributes: bytes = b""  # as the kernel sent them; most are never looked into
+
+    @property
+    def info(self) -> TcpInfo | None:
+        """None where it was not asked for, or the kernel has none (TIME-WAIT)."""
+        for kind, value in attributes(self.attributes):
+            if kind == _INET_DIAG_INFO and len(value) >= _INFO.size:
+                return _tcp_info(value)
+        return None
 
 
 class InetDiag:
@@ -127,44 +128,37 @@ def parse(body: bytes) -> Row:
     ) = _MESSAGE.unpack_from(body)  # fmt: skip
     family, local_ip, peer_ip = _addresses(family, source, destination)
     return Row(
-        family=family,
-        state=STATES[state],
-        local=(local_ip, int.from_bytes(sport, "big")),
-        peer=(peer_ip, int.from_bytes(dport, "big")),
-        inode=inode,
-        recv_q=recv_q,
-        send_q=send_q,
-        uid=uid,
-        timer=(TIMERS[timer], expires_ms / 1000) if timer in TIMERS else None,
-        retransmits=retransmits,
-        cookie=cookie,
-        info=_info(body) if len(body) > _MESSAGE.size else None,
+        family,
+        STATES[state],
+        (local_ip, sport[0] << 8 | sport[1]),
+        (peer_ip, dport[0] << 8 | dport[1]),
+        inode,
+        recv_q,
+        send_q,
+        uid,
+        (TIMERS[timer], expires_ms / 1000) if timer in TIMERS else None,
+        retransmits,
+        cookie,
+        body[_MESSAGE.size :],
     )
 
 
-def _info(body: bytes) -> TcpInfo | None:
-    for kind, value in attributes(body, _MESSAGE.size):
-        if kind == _INET_DIAG_INFO and len(value) >= _INFO.size:
-            return parse_info(value)
-    return None
-
-
-def parse_info(value: bytes) -> TcpInfo:
-    """The kernel's `struct tcp_info`, which newer kernels only ever made longer."""
+def _tcp_info(value: bytes) -> TcpInfo:
+    """From the kernel's `struct tcp_info`, which newer kernels only ever made longer."""
     (
         rto_us, unacked, sent_ms, received_ms, total, acked, received, not_sent,
     ) = _INFO.unpack_from(value)  # fmt: skip
     has_window = len(value) >= _SND_WND_AT + 4
     return TcpInfo(
-        rto_s=rto_us / 1e6,
-        unacked=unacked,
-        last_sent_s=sent_ms / 1000,
-        last_received_s=received_ms / 1000,
-        total_retransmits=total,
-        bytes_acked=acked,
-        bytes_received=received,
-        not_sent=not_sent,
-        send_window=struct.unpack_from("=I", value, _SND_WND_AT)[0] if has_window else None,
+        rto_us / 1e6,
+        unacked,
+        sent_ms / 1000,
+        received_ms / 1000,
+        total,
+        acked,
+        received,
+        not_sent,
+        struct.unpack_from("=I", value, _SND_WND_AT)[0] if has_window else None,
     )
 
 
