@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from server.connection import Connection
@@ -21,8 +23,8 @@ class Client(Protocol):
     peer: Peer
     connection: Connection
 
-    def flush(self) -> None:
-        """Send what the connection has to send, as far as the kernel takes it."""
+    def answer(self, text: bytes) -> bool:
+        """Send the operator's answer to the oldest waiting message; False if none waits."""
 
     def finish(self, reason: str) -> None:
         """End it in good order from our side."""
@@ -43,6 +45,7 @@ class Clients(Generic[C]):
         self._max_fd = max_fd
         self._clients: dict[int, C] = {}
         self._newest = 0
+        self._out_of_descriptors = False
         self._shows_messages = settings.log_messages or settings.reply == "operator"
 
     def __len__(self) -> int:
@@ -56,18 +59,33 @@ class Clients(Generic[C]):
         """The client of that number, if it is still here."""
         return self._clients.get(number)
 
-    def refusal(self, fd: int) -> bytes | None:
-        """Why a new connection on descriptor `fd` cannot be served, in words; None if it can."""
-        limit = self._settings.max_connections
-        if limit and len(self._clients) >= limit:
-            return b"all %d places are taken" % limit
-        if self._max_fd is not None and fd >= self._max_fd:
-            return b"descriptor %d is beyond what this model can watch" % fd
-        return None
+    def accept_failed(self, code: str) -> None:
+        """There was no room for another socket; said once, until there is again."""
+        if not self._out_of_descriptors:
+            self._out_of_descriptors = True
+            self._log.event("accept-failed", error=code, connections=len(self))
 
-    def refused(self, peer: Peer, why: bytes) -> None:
-        """A connection was accepted and closed at once."""
-        self._log.event("refused", peer=_address(peer), reason=why.decode())
+    def admit(self, sock: socket.socket, peer: Peer) -> bool:
+        """Whether there is a place for a new connection; if not, it is told so and closed."""
+        if self._out_of_descriptors:
+            self._out_of_descriptors = False
+            self._log.event("accept-resumed")
+        limit = self._settings.max_connections
+        if limit and len(self) >= limit:
+            why = f"all {limit} places are taken"
+        elif self._max_fd is not None and sock.fileno() >= self._max_fd:
+            why = f"descriptor {sock.fileno()} is beyond what {self._settings.model} can watch"
+        else:
+            return True
+        self.refuse(sock, peer, why)
+        return False
+
+    def refuse(self, sock: socket.socket, peer: Peer, why: str) -> None:
+        """Tell a new connection that it will not be served, and close it."""
+        self._log.event("refused", peer=_address(peer), reason=why)
+        with suppress(OSError):  # it may have gone already
+            sock.send(f"error: {why}\n".encode())
+        sock.close()
 
     def next_number(self) -> int:
         """The number for the next client."""

@@ -53,9 +53,8 @@ class Operator(Generic[C]):
         client = self._clients.get(number)
         if client is None:
             self._log.event("operator-mistake", text=f"there is no client {number}")
-        elif client.connection.answer(text):
+        elif client.answer(text):
             self._log.event("answered", client=number, text=text.decode("utf-8", "replace"))
-            client.flush()
         else:
             self._log.event("operator-mistake", text=f"no message of client {number} is waiting")
 

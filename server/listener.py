@@ -8,6 +8,9 @@ import socket
 from server import errors, tcp
 from server.settings import Settings
 
+ACCEPT_RETRY_S = 0.5
+"""How long accepting rests when there is no room for another socket and none of ours is closed."""
+
 Peer = tuple[str, int]
 
 
@@ -37,8 +40,9 @@ class Listener:
         return self.socket.fileno()
 
     def accept(self) -> tuple[socket.socket, Peer] | None:
-        """The next connection, non-blocking, and who it is; None if none waits.
+        """The next connection, non-blocking, and who it is.
 
+        None if none waits, or, where the listener was made to wait, after it was shut down.
         Connections that died in the queue are skipped. Raises `OutOfDescriptors`; the connection
         then stays in the queue, and accepting can be tried again.
         """
@@ -48,6 +52,8 @@ class Listener:
             except BlockingIOError:
                 return None
             except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return None
                 if error.errno in errors.PENDING_ON_ACCEPT:
                     continue
                 if error.errno in errors.OUT_OF_DESCRIPTORS:

@@ -6,13 +6,12 @@ All models that wait for many sockets at once share it; they differ in the polle
 from __future__ import annotations
 
 import os
-import socket
-from contextlib import suppress
+import select
 
 from server.clients import Clients
 from server.console import Operator
 from server.events import Log
-from server.listener import Listener, OutOfDescriptors, Peer
+from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
 from server.loop import Loop, Timer
 from server.models.base import READ, Poller
 from server.settings import Settings
@@ -21,9 +20,6 @@ from server.transport import Transport
 
 ACCEPT_BATCH = 256
 """Connections accepted in one round: a burst must not starve those who are being served."""
-
-ACCEPT_RETRY_S = 0.5
-"""How long accepting rests when there is no room for another socket and none of ours is closed."""
 
 STDIN = 0
 
@@ -46,7 +42,6 @@ class Service:
         self._listener = listener
         self._log = log
         self._stop_request = stop
-        self._out_of_descriptors = False
         self._resting: Timer | None = None
         self._operator = Operator(self.clients, log)
 
@@ -68,29 +63,15 @@ class Service:
                 return
             if accepted is None:
                 return
-            self._admit(*accepted)
-
-    def _admit(self, sock: socket.socket, peer: Peer) -> None:
-        if self._out_of_descriptors:
-            self._out_of_descriptors = False
-            self._log.event("accept-resumed")
-        why = self.clients.refusal(sock.fileno())
-        if why is None:
-            self.clients.accepted(Transport(self, sock, peer))
-            return
-        self.clients.refused(peer, why)
-        with suppress(OSError):  # it may have gone already
-            sock.send(b"error: " + why + b"\n")
-        sock.close()
+            if self.clients.admit(*accepted):
+                self.clients.accepted(Transport(self, *accepted))
 
     def _rest(self, code: str) -> None:
         """Do not watch the listener for a while: it stays readable, and the loop would spin.
 
         Whoever connects meanwhile waits in the backlog, and is served once there is room.
         """
-        if not self._out_of_descriptors:
-            self._out_of_descriptors = True
-            self._log.event("accept-failed", error=code, connections=len(self.clients))
+        self.clients.accept_failed(code)
         if not self.stopping:
             self.loop.modify(self._listener.fileno(), 0)
             self._resting = self.loop.call_later(ACCEPT_RETRY_S, self._resume)
@@ -110,8 +91,11 @@ class Service:
 
     def _on_stop(self, _mask: int) -> None:
         """Close the listener, let the clients finish, and bound the time that it may take."""
+        name = self._stop_request.take()
+        if name is None:
+            return
         self.loop.unregister(self._stop_request.fileno())
-        self._log.event("stopping", signal=self._stop_request.name, connections=len(self.clients))
+        self._log.event("stopping", signal=name, connections=len(self.clients))
         self.stopping = True
         self._on_acceptable(READ)  # closing the listener resets those who wait in its queue
         if self._resting is not None:
@@ -145,6 +129,10 @@ class Service:
             self.loop.unregister(STDIN)
 
     def _hear(self) -> bool:
+        """Take what was typed; False at its end."""
+        # Standard input cannot be made non-blocking for us alone, so ask before reading.
+        if not select.select([STDIN], [], [], 0)[0]:
+            return True
         data = os.read(STDIN, 2**16)
         self._operator.feed(data)
         return bool(data)

@@ -21,17 +21,23 @@ class StopRequest:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
-        self.name: str | None = None
-        """The signal that asked, once one has: `SIGTERM`."""
+        self._asked = False
         for number in STOP_SIGNALS:
             signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self.name is not None:
-            os._exit(128 + number)  # asked twice: whatever the server hangs in, it ends here
-        self.name = signal.Signals(number).name
+        if self._asked:
+            os._exit(128 + number)  # whatever the server hangs in, it ends here
+        self._asked = True
 
     def fileno(self) -> int:
         """The descriptor to watch."""
         return self._reader.fileno()
+
+    def take(self) -> str | None:
+        """The name of the signal that asked, `SIGTERM`; None if none has. Never waits."""
+        try:
+            return signal.Signals(self._reader.recv(1)[0]).name
+        except BlockingIOError:
+            return None

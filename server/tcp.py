@@ -13,6 +13,7 @@ from array import array
 from fcntl import ioctl
 from termios import TIOCOUTQ
 
+from server.connection import Connection
 from server.settings import KEEPALIVE_PROBES, Settings
 
 # struct tcp_info of <linux/tcp.h>: tcpi_retransmits, and, in milliseconds before now,
@@ -55,6 +56,13 @@ def unacknowledged(sock: socket.socket) -> int:
     return answer[0]
 
 
-def reset_on_close(sock: socket.socket) -> None:
-    """Let close() send a reset and forget unsent bytes (SO_LINGER with time 0, socket(7))."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+def let_go(sock: socket.socket, connection: Connection) -> None:
+    """Close the socket: in good order, or by a reset if the peer did not get all of its answers.
+
+    A FIN after half an answer would pass for the end of a whole one; and a peer that takes nothing
+    would keep the kernel busy with it long after us. SO_LINGER with time 0 makes the reset
+    (socket(7)).
+    """
+    if connection.output or (connection.reason == "idle-timeout" and unacknowledged(sock)):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    sock.close()

@@ -56,7 +56,7 @@ class Transport:
         if mask & interest & READ:
             self._read()
         elif mask & interest & WRITE:
-            self.flush()
+            self._flush()
         elif mask & BROKEN:
             # We watch for nothing here, so no system call would tell: ask, or this would spin.
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -79,11 +79,11 @@ class Transport:
         else:
             connection.receive_eof()
         if connection.output:
-            self.flush()
+            self._flush()
         elif connection.state is not OPEN:
             self._settle()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Send what there is to send, as far as the kernel takes it."""
         connection = self.connection
         try:
@@ -160,29 +160,25 @@ class Transport:
         self.connection.abort(reason)
         self._close()
 
+    def answer(self, text: bytes) -> bool:
+        """Send the operator's answer to the oldest waiting message; False if none waits."""
+        answered = self.connection.answer(text)
+        self._flush()
+        return answered
+
     def finish(self, reason: str) -> None:
         """End it in good order from our side."""
         self.connection.finish(reason)
-        self.flush()
+        self._flush()
 
     def _abort(self, phase: str, error: OSError) -> None:
         self.connection.abort(errors.reason(phase, error))
         self._close()
 
     def _close(self) -> None:
-        """Let go of the socket: in good order, or by a reset if the peer did not get it all.
-
-        A FIN after half an answer would pass for the end of a whole one; and a peer that takes
-        nothing would keep the kernel busy with it long after us.
-        """
         if self._timer is not None:
             self._service.loop.cancel(self._timer)
             self._timer = None
         self._service.loop.unregister(self._fd)
-        connection = self.connection
-        if connection.output or (
-            connection.reason == "idle-timeout" and tcp.unacknowledged(self._socket)
-        ):
-            tcp.reset_on_close(self._socket)
-        self._socket.close()
+        tcp.let_go(self._socket, self.connection)
         self._service.on_closed(self)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from server.models.base import Model
 
-NAMES = ("select", "poll", "epoll")
+NAMES = ("blocking", "threaded", "nonblocking", "select", "poll", "epoll", "sigio")
 
 BEST_FIRST = ("epoll", "poll", "select")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server.running import Server
 
-MODELS = ("select", "poll", "epoll")
+MODELS = ("nonblocking", "select", "poll", "epoll", "sigio")
 
 
 @pytest.fixture(params=MODELS)

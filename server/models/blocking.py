@@ -1,0 +1,37 @@
+"""Blocking IO: one client at a time.
+
+While it waits, the process sleeps in `recv` on the one socket that it serves, or in `accept` if it
+serves none. The kernel wakes it when that socket has bytes; whatever happens on any other is not
+noticed. Clients that connect meanwhile are taken into the backlog by the kernel, believe that they
+are connected, and wait until the one before them has gone. With an operator, everybody waits for
+the person too.
+"""
+
+from __future__ import annotations
+
+import os
+
+from server.console import Operator
+from server.events import Log
+from server.listener import Listener
+from server.session import Session
+from server.settings import Settings
+from server.stop import StopRequest
+from server.threads import Threads
+
+
+def unavailable() -> str | None:
+    return None
+
+
+def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -> None:
+    threads = Threads(settings, listener, log, stop)
+    operator = Operator(threads.clients, log)
+
+    def hear_operator() -> bool:
+        typed = os.read(0, 2**16)
+        operator.feed(typed)
+        return bool(typed)
+
+    for sock, peer in threads.admitted():
+        threads.serve(Session(threads.clients, sock, peer, hear_operator))

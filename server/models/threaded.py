@@ -1,0 +1,45 @@
+"""Blocking IO with a thread for each client.
+
+While it waits, each thread sleeps in `recv` on its own socket, and the main thread in `accept`.
+The waiting is as simple as with one client, since each thread looks at one; the kernel's scheduler
+does the rest. The price is a stack and a scheduler's entry for each client, and here, in Python,
+one lock that lets one thread run at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Thread
+
+from server.console import Operator
+from server.events import Log
+from server.listener import Listener
+from server.session import Session
+from server.settings import Settings
+from server.stop import StopRequest
+from server.threads import Threads
+
+
+def unavailable() -> str | None:
+    return None
+
+
+def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -> None:
+    threads = Threads(settings, listener, log, stop)
+    if settings.reply == "operator":
+        operator = Operator(threads.clients, log)
+        Thread(target=_hear, args=(operator,), name="operator", daemon=True).start()
+    for sock, peer in threads.admitted():
+        session = Session(threads.clients, sock, peer)
+        thread = Thread(target=threads.serve, args=(session,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            threads.clients.refuse(sock, peer, "no more threads can be started")
+
+
+def _hear(operator: Operator[Session]) -> None:
+    typed = b"-"
+    while typed:
+        typed = os.read(0, 2**16)
+        operator.feed(typed)
