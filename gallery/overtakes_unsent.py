@@ -12,7 +12,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
 from _common import Client, accept, listen, notice_vanished
 
-ENOUGH = 4 * 1024 * 1024  # unsent bytes at which a client is read no more
+ENOUGH = 1024 * 1024  # unsent bytes at which a client is read no more
 selector = DefaultSelector()
 
 

@@ -12,7 +12,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
 from _common import Client, accept, listen
 
-ENOUGH = 1024 * 1024  # unsent bytes at which a client is read no more
+ENOUGH = 8 * 1024 * 1024  # unsent bytes at which a client is read no more
 selector = DefaultSelector()
 
 
