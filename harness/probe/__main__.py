@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 
+from harness.probe.activity import Activity
 from harness.probe.control import Control
 from harness.probe.dispatcher import Dispatcher
 from harness.probe.loop import READ, Loop
@@ -36,7 +37,13 @@ class Probe:
         self._witness = Witness(self._loop, subject, InetDiag())
         self._spawner = Spawner(self._loop, subject, dispatcher.emit, self._witness.hurry)
         self._wire = Wire(dispatcher.emit)
-        for part in (self._witness, self._spawner, Control(self._loop, subject), self._wire):
+        for part in (
+            self._witness,
+            self._spawner,
+            Control(self._loop, subject),
+            Activity(self._loop, subject),
+            self._wire,
+        ):
             dispatcher.offer(part.ops())
         dispatcher.emit(
             {

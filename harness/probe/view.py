@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.probe import processes
 from harness.probe.fields import Address
@@ -66,6 +66,14 @@ class Rowless:
     inode: int
     owners: tuple[tuple[int, int], ...]
     was: Remembered | None
+
+
+class Unlisted(NamedTuple):
+    """Socket descriptors that had no row when the table was read."""
+
+    rowless: list[Rowless]
+    late: list[Row]  # of sockets that came to life between the reading of table and descriptors
+    other: list[int]  # inodes: not TCP's (UNIX, UDP), or closed while they were looked at
 
 
 class Memory:
@@ -175,29 +183,30 @@ class View:
         return owners
 
     @cached_property
-    def rowless(self) -> list[Rowless]:
-        """TCP sockets that the subject holds open and that have no row.
+    def unlisted(self) -> Unlisted:
+        """What the subject's socket descriptors without a row stand for.
 
-        Tables and descriptors cannot be read in one instant. What has no row in a table read before
-        the descriptors is therefore looked up in one read after them, and its descriptor once more.
+        Tables and descriptors cannot be read in one instant. A TCP socket that is in no table read
+        before the descriptors is therefore looked up in one read after them, and if it is not there
+        either its descriptor is read once more.
         """
         known = {row.inode for row in self.rows()}
-        suspects = {
-            inode: holders
-            for inode, holders in self.owners.items()
-            if inode not in known and _is_tcp(*holders[0])
-        }
-        if not suspects:
-            return []
-        newer = self._table.rows()
+        without = {inode: held for inode, held in self.owners.items() if inode not in known}
+        dead = {inode for inode, holders in without.items() if _is_tcp(*holders[0])}
+        other = [inode for inode in without if inode not in dead]
+        if not dead:
+            return Unlisted([], [], other)
+        newer = self._table.rows(info=True)
         self.memory.note(newer, time.monotonic())
-        known = {row.inode for row in newer}
+        late = [row for row in newer if row.inode in dead]
+        dead -= {row.inode for row in late}
         remembered = self.memory.by_inode()
-        return [
-            Rowless(inode, tuple(holders), remembered.get(inode))
-            for inode, holders in suspects.items()
-            if inode not in known and _still_open(inode, *holders[0])
-        ]
+        still = [inode for inode in dead if _still_open(inode, *self.owners[inode][0])]
+        return Unlisted(
+            [Rowless(inode, tuple(self.owners[inode]), remembered.get(inode)) for inode in still],
+            late,
+            other + sorted(dead.difference(still)),
+        )
 
 
 def _is_tcp(pid: int, descriptor: int) -> bool:

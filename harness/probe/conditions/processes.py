@@ -1,0 +1,103 @@
+"""Conditions on the subject's processes: alive, stopped, idle, and how much they hold open."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from harness.probe import fields, processes
+from harness.probe.conditions.base import Condition, Seen, brief
+from harness.probe.fields import Fields
+from harness.probe.view import View
+
+
+class Exited(Condition):
+    """No process of the subject is left; zombies that nobody has reaped do count."""
+
+    def __init__(self, data: Fields) -> None: ...
+
+    def look(self, view: View) -> Seen:
+        if not view.subject.main_seen:
+            return Seen(False, "no process of the subject has been seen yet")
+        left = [f"{one.pid} ({one.name}, {one.state})" for one in view.processes]
+        return Seen(not left, f"processes left: {brief(left) or 'none'}")
+
+
+class MainExited(Condition):
+    """The main process was there and has ended; its children may go on."""
+
+    def __init__(self, data: Fields) -> None: ...
+
+    def look(self, view: View) -> Seen:
+        main = view.main
+        if not view.subject.main_seen:
+            return Seen(False, "no main process has been seen yet")
+        return Seen(main is None, f"main process: {main.pid if main else 'ended'}")
+
+
+class Stopped(Condition):
+    """Every thread of every process of the subject is stopped."""
+
+    def __init__(self, data: Fields) -> None: ...
+
+    def look(self, view: View) -> Seen:
+        moving = {}
+        for one in view.living:
+            try:
+                states = processes.states(one.pid)
+            except processes.GONE:
+                continue
+            if set(states) - set(processes.STOPPED):
+                moving[one.pid] = states
+        if not view.living:
+            return Seen(False, "there is no process to be stopped")
+        seen = brief([f"{pid} ({states})" for pid, states in moving.items()])
+        return Seen(not moving, f"not stopped: {seen or 'none'}")
+
+
+class Descriptors(Condition):
+    """The subject holds at most so many descriptors, all processes together."""
+
+    def __init__(self, data: Fields) -> None:
+        self._most = data.take("at_most", fields.whole)
+
+    def look(self, view: View) -> Seen:
+        if view.unreadable:
+            raise view.unreadable
+        number = sum(
+            len(opened)
+            for opened in view.descriptors.values()
+            if not isinstance(opened, PermissionError)
+        )
+        return Seen(number <= self._most, f"{number} descriptors are open")
+
+
+class Idle(Condition):
+    """For so long, the subject used at most such a share of one CPU."""
+
+    def __init__(self, data: Fields) -> None:
+        self._for_s = data.take("for_s", fields.seconds)
+        self._most = data.take("cpu_share_at_most", fields.share)
+        self._used_s = 0.0
+        self._last: dict[int, float] = {}
+        self._looks: deque[tuple[float, float]] = deque()  # time, CPU seconds used up to then
+
+    def look(self, view: View) -> Seen:
+        now: dict[int, float] = {}
+        for one in view.living:
+            try:
+                now[one.pid] = processes.cpu_s(one.pid)
+            except ProcessLookupError:
+                continue
+        if self._looks:
+            self._used_s += sum(used - self._last.get(pid, 0.0) for pid, used in now.items())
+        self._last = now
+        self._looks.append((view.t, self._used_s))
+        # Keep one look that is old enough to span the time asked for.
+        while len(self._looks) > 1 and self._looks[1][0] <= view.t - self._for_s:
+            self._looks.popleft()
+        since, used = self._looks[0]
+        span_s = view.t - since
+        if span_s < self._for_s or not span_s:
+            return Seen(False, f"watched for {span_s:.3f} s so far")
+        share = (self._used_s - used) / span_s
+        return Seen(share <= self._most, f"{share:.4f} of a CPU over the last {span_s:.3f} s")
