@@ -106,6 +106,8 @@ class Channel:
         self._reader.join(within_s)
         if self._reader.is_alive():
             raise ChannelError(f"{self.name}: did not end within {within_s} s of its end of input")
+        if self.process.wait(within_s) is None:
+            raise ChannelError(f"{self.name}: closed its output and runs on")
 
     def _result(self, future: Future[Record], what: str, within_s: float) -> Record:
         try:
