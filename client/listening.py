@@ -68,8 +68,8 @@ def _hear(player: "Player", connection: Connection, step: script.Expect) -> Cour
         if budget >= 1:
             had = connection.received
             connection.read(int(budget))
-            if connection.received > had or connection.eof_at is not None:
-                budget -= connection.received - had
+            budget -= connection.received - had
+            if goal() or connection.eof_at is not None:
                 continue
         player.alarm.set(min(deadline, now + max(_TICK_S, 1 / step.rate)))
         yield
