@@ -17,7 +17,8 @@ from harness.probe.control import Control
 from harness.probe.dispatcher import Dispatcher
 from harness.probe.loop import READ, Loop
 from harness.probe.notices import Notices
-from harness.probe.sockets import InetDiag, Row
+from harness.probe.procnet import open_table
+from harness.probe.sockets import Row
 from harness.probe.spawner import Spawner
 from harness.probe.subject import Subject
 from harness.probe.witness import Witness
@@ -34,7 +35,7 @@ class Probe:
         dispatcher = Dispatcher(
             self._loop, sys.stdin.fileno(), sys.stdout.fileno(), on_end=self._loop.stop
         )
-        self._witness = Witness(self._loop, subject, InetDiag())
+        self._witness = Witness(self._loop, subject, open_table())
         self._spawner = Spawner(self._loop, subject, dispatcher.emit, self._witness.hurry)
         self._wire = Wire(dispatcher.emit)
         for part in (

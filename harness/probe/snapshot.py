@@ -47,9 +47,10 @@ def take(
     view: View, threads: ThreadMemory, label: str | None, endpoint: Endpoint | None
 ) -> dict[str, Any]:
     """A snapshot through this view; `endpoint` says which rows without an owner belong in it."""
-    rows = view.rows(info=True) + view.unlisted.late
+    rows = view.held(endpoint.port if endpoint else None)
+    unlisted = view.unlisted(rows)
     shown = [_row(view, row) for row in rows if _belongs(view, row, endpoint)]
-    shown += [_rowless(view, one) for one in view.unlisted.rowless]
+    shown += [_rowless(view, one) for one in unlisted.rowless]
     found = [_process(view, one, threads) for one in view.processes]
     if view.unreadable is None:
         view.memory.forget(rows, view.owners)
@@ -59,7 +60,7 @@ def take(
         "t": view.t,
         "took_s": round(time.monotonic() - view.t, 6),
         "sockets": shown,
-        "other_sockets": view.unlisted.other,
+        "other_sockets": unlisted.other,
         "processes": found,
         "main": view.main.pid if view.main else None,
         "counters": _readable(counters),

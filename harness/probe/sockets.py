@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from harness.probe.netlink import NETLINK_SOCK_DIAG, Netlink, attributes
@@ -27,6 +28,8 @@ _INET_DIAG_INFO = 2
 _REQUEST = struct.Struct("=BBBxI HH16x16x I8x")  # inet_diag_req_v2; the ports in network order
 _MESSAGE = struct.Struct("=BBBB 2s2s16s16s 4xQ IIIII")  # inet_diag_msg
 _INFO = struct.Struct("=8xI12xI 16xI4xI 44xI 16xQQ8xI")  # tcp_info up to tcpi_notsent_bytes
+_INODE = struct.Struct("=I")
+_INODE_AT = 68  # idiag_inode
 _SND_WND_AT = 228  # tcpi_snd_wnd, which kernels before 5.4 do not have
 
 STATES = {
@@ -45,6 +48,7 @@ STATES = {
 }
 TIMERS = {1: "retransmit", 2: "keepalive", 3: "time-wait", 4: "probe"}
 _EVERY_STATE = sum(1 << number for number in STATES)
+_TIME_WAIT = 1 << 6
 
 Address = tuple[str, int]
 
@@ -97,27 +101,41 @@ class InetDiag:
         self._netlink = Netlink(NETLINK_SOCK_DIAG)
 
     def rows(self, port: int | None = None, *, info: bool = False) -> list[Row]:
-        """All TCP sockets of this network namespace, or those whose local port is `port`."""
-        found: dict[int, Row] = {}
+        """The sockets whose local port is `port`; or all, but for those in TIME-WAIT.
+
+        Of these a machine may have tens of thousands, and nobody holds one.
+        """
+        states = _EVERY_STATE if port else _EVERY_STATE & ~_TIME_WAIT
+        return _distinct(parse(body) for body in self._dump(states, port, info))
+
+    def held(self, inodes: Container[int], port: int | None = None) -> list[Row]:
+        """The sockets with these inodes and those on the local port, with their `info`."""
+        here = struct.pack("!H", port or 0)
+        rows = [
+            parse(body)
+            for body in self._dump(_EVERY_STATE & ~_TIME_WAIT, None, True)
+            if _INODE.unpack_from(body, _INODE_AT)[0] in inodes or (port and body[4:6] == here)
+        ]
+        if port:
+            rows += [parse(body) for body in self._dump(_TIME_WAIT, port, True)]
+        return _distinct(rows)
+
+    def _dump(self, states: int, port: int | None, info: bool) -> Iterator[bytes]:
+        extensions = 1 << (_INET_DIAG_INFO - 1) if info else 0
         for family in (socket.AF_INET, socket.AF_INET6):
             request = _REQUEST.pack(
-                family,
-                socket.IPPROTO_TCP,
-                1 << (_INET_DIAG_INFO - 1) if info else 0,
-                _EVERY_STATE,
-                socket.htons(port or 0),
-                0,
-                0,
+                family, socket.IPPROTO_TCP, extensions, states, socket.htons(port or 0), 0, 0
             )
-            for body in self._netlink.dump(SOCK_DIAG_BY_FAMILY, request):
-                row = parse(body)
-                # A dump in pieces may meet a socket twice when its hash chain changes meanwhile.
-                found[row.cookie] = row
-        return list(found.values())
+            yield from self._netlink.dump(SOCK_DIAG_BY_FAMILY, request)
 
     def close(self) -> None:
         """Let go of the netlink socket."""
         self._netlink.close()
+
+
+def _distinct(rows: Iterable[Row]) -> list[Row]:
+    # A dump comes in pieces, and may meet a socket twice when its hash chain changes meanwhile.
+    return list({row.cookie: row for row in rows}.values())
 
 
 def parse(body: bytes) -> Row:
@@ -126,7 +144,7 @@ def parse(body: bytes) -> Row:
         family, state, timer, retransmits, sport, dport, source, destination, cookie,
         expires_ms, recv_q, send_q, uid, inode,
     ) = _MESSAGE.unpack_from(body)  # fmt: skip
-    family, local_ip, peer_ip = _addresses(family, source, destination)
+    family, local_ip, peer_ip = addresses(family, source, destination)
     return Row(
         family,
         STATES[state],
@@ -165,7 +183,8 @@ def _tcp_info(value: bytes) -> TcpInfo:
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
-def _addresses(family: int, source: bytes, destination: bytes) -> tuple[int, str, str]:
+def addresses(family: int, source: bytes, destination: bytes) -> tuple[int, str, str]:
+    """Family (4 or 6) and both addresses of a socket, as they are on the wire."""
     if family == socket.AF_INET:
         return 4, socket.inet_ntoa(source[:4]), socket.inet_ntoa(destination[:4])
     if source[:12] == _MAPPED:

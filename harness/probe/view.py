@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -35,7 +35,10 @@ class Table(Protocol):
     source: str
 
     def rows(self, port: int | None = None, *, info: bool = False) -> list[Row]:
-        """The TCP sockets of the network namespace, or those of one local port."""
+        """The sockets of one local port, or all but those in TIME-WAIT."""
+
+    def held(self, inodes: Container[int], port: int | None = None) -> list[Row]:
+        """The sockets with these inodes and those on the local port, with their `info`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,9 @@ class Rowless:
 
 
 class Unlisted(NamedTuple):
-    """Socket descriptors that had no row when the table was read."""
+    """The subject's socket descriptors that have no row."""
 
     rowless: list[Rowless]
-    late: list[Row]  # of sockets that came to life between the reading of table and descriptors
     other: list[int]  # inodes: not TCP's (UNIX, UDP), or closed while they were looked at
 
 
@@ -182,42 +184,35 @@ class View:
                     owners.setdefault(int(target[8:-1]), []).append((pid, descriptor))
         return owners
 
-    @cached_property
-    def unlisted(self) -> Unlisted:
-        """What the subject's socket descriptors without a row stand for.
+    def held(self, port: int | None = None) -> list[Row]:
+        """The rows that the subject holds open, and all on the port, with their `info`.
 
-        Tables and descriptors cannot be read in one instant. A TCP socket that is in no table read
-        before the descriptors is therefore looked up in one read after them, and if it is not there
-        either its descriptor is read once more.
+        Read after the descriptors: a TCP socket that was open then has its row here, unless it has
+        lost it or was closed in between.
         """
-        known = {row.inode for row in self.rows()}
-        without = {inode: held for inode, held in self.owners.items() if inode not in known}
-        dead = {inode for inode, holders in without.items() if _is_tcp(*holders[0])}
-        other = [inode for inode in without if inode not in dead]
-        if not dead:
-            return Unlisted([], [], other)
-        newer = self._table.rows(info=True)
-        self.memory.note(newer, time.monotonic())
-        late = [row for row in newer if row.inode in dead]
-        dead -= {row.inode for row in late}
+        rows = self._table.held(self.owners, port)
+        self.memory.note(rows, self.t)
+        return rows
+
+    def unlisted(self, rows: Iterable[Row]) -> Unlisted:
+        """What the subject's socket descriptors stand for that have no row among those `held`."""
+        known = {row.inode for row in rows}
         remembered = self.memory.by_inode()
-        still = [inode for inode in dead if _still_open(inode, *self.owners[inode][0])]
-        return Unlisted(
-            [Rowless(inode, tuple(self.owners[inode]), remembered.get(inode)) for inode in still],
-            late,
-            other + sorted(dead.difference(still)),
-        )
+        rowless, other = [], []
+        for inode in self.owners.keys() - known:
+            holders = self.owners[inode]
+            if _is_tcp(inode, *holders[0]):
+                rowless.append(Rowless(inode, tuple(holders), remembered.get(inode)))
+            else:
+                other.append(inode)
+        return Unlisted(rowless, other)
 
 
-def _is_tcp(pid: int, descriptor: int) -> bool:
+def _is_tcp(inode: int, pid: int, descriptor: int) -> bool:
+    """Is it a TCP socket, and still the same one?"""
     try:
-        return processes.protocol(pid, descriptor).startswith("TCP")
-    except GONE:
-        return False
-
-
-def _still_open(inode: int, pid: int, descriptor: int) -> bool:
-    try:
+        if not processes.protocol(pid, descriptor).startswith("TCP"):
+            return False
         return os.readlink(f"/proc/{pid}/fd/{descriptor}") == f"socket:[{inode}]"
     except GONE:
         return False

@@ -102,7 +102,7 @@ class Only(Condition):
         if held:
             seen = brief([f"{name(row.peer)} in {row.state}" for row in held])
             return Seen(False, f"{len(held)} connections are there beside the bystanders': {seen}")
-        dead = [one for one in view.unlisted.rowless if one.inode not in self._inodes]
+        dead = [one for one in view.unlisted(view.held()).rowless if one.inode not in self._inodes]
         if dead:
             seen = brief([f"socket:[{one.inode}]" for one in dead])
             return Seen(False, f"{len(dead)} dead sockets are still open: {seen}")
