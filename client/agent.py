@@ -135,8 +135,10 @@ class Agent:
     def _play(self, op: _Play, answer: Answer) -> None:
         script = read_script(op.script, "play: `script`")
         old = self._groups.get(op.group)
-        if old is not None and old.running:
-            raise Invalid(f"play: `group` {op.group!r} is still playing; `drop` it, or wait")
+        if old is not None:
+            if old.running:
+                raise Invalid(f"play: `group` {op.group!r} is still playing; `drop` it, or wait")
+            old.disband()
         setting = Setting(
             self._loop, script, op.target, op.bind, op.reply, latencies_kept(op.count)
         )

@@ -193,6 +193,7 @@ class Connection:
         if sock is None:
             return
         self.sock = None
+        self._wake = _nobody  # who holds its report no longer holds the player
         self._outbox.clear()
         self._loop.forget(sock.fileno())
         if reset:
@@ -321,3 +322,7 @@ class Connection:
             self.broken = trouble
         if trouble.kind == "reset" and self.reset_at is None:
             self.reset_at = time.monotonic()
+
+
+def _nobody() -> None:
+    """Nobody is to be woken."""

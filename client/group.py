@@ -78,6 +78,14 @@ class Group:
         else:
             done()
 
+    def again(self, name: str) -> None:
+        """Play the script anew in place of the player of that name, which has ended."""
+        place = int(name.rpartition("#")[2])
+        player = Player(name, self._setting, self)
+        self.players[place] = player
+        self._reached["ended"] -= 1
+        player.resume()
+
     def go(self, signal: str) -> int:
         """Let go who waits for `signal`, now and later; how many were waiting."""
         self._released.add(signal)
@@ -108,6 +116,11 @@ class Group:
         for player in self.players:
             player.drop()
         return left
+
+    def disband(self) -> None:
+        """Forget the players, who have all ended, and with them the cycles of references: the
+        collector is off while the loop runs."""
+        self.players.clear()
 
     def watch(
         self,

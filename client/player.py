@@ -179,9 +179,15 @@ class Player:
 
     def report(self) -> dict[str, object]:
         """The connection's report, as in docs/protocol.md."""
+        return self.state() | {
+            "silent": [[_rounded(start), _rounded(end)] for start, end in self.pauses],
+            "latencies": [[round(at, 6), round(took, 6)] for at, took in self.latencies],
+        }
+
+    def state(self) -> dict[str, object]:
+        """The report without its lists, quickly made however long the script has run."""
         connection = self.connection or self._nowhere()
         sent, received, messages, replies = self._counts()
-        said = self.said or escaped(bytes(connection.replies.said[:_SAID]))
         return {
             "connection": self.name,
             "local": connection.local,
@@ -197,11 +203,9 @@ class Player:
             "closed": _rounded(self.closed_at),
             "eof": _rounded(connection.eof_at),
             "reset": _rounded(connection.reset_at),
-            "silent": [[_rounded(start), _rounded(end)] for start, end in self.pauses],
-            "latencies": [[round(at, 6), round(took, 6)] for at, took in self.latencies],
             "unanswered": _rounded(self.asked_at),
             "flooded": self.flooded,
-            "said": said or None,
+            "said": self.said or escaped(bytes(connection.replies.said[:_SAID])) or None,
         }
 
     def _nowhere(self) -> Connection:

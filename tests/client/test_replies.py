@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.payload import Constant, Pattern, Source
@@ -30,6 +30,7 @@ SOURCES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(SOURCES, st.integers(1, 700))
 def test_a_source_is_the_same_however_it_is_sliced(source: Source, step: int) -> None:
     data = whole(source)
@@ -40,6 +41,7 @@ def test_a_source_is_the_same_however_it_is_sliced(source: Source, step: int) ->
         assert data[at : at + len(part)] == part
 
 
+@settings(deadline=None)
 @given(st.lists(SOURCES, max_size=5), st.lists(st.integers(1, 5000), min_size=1, max_size=20))
 def test_what_is_owed_matches_however_it_is_cut(sources: list[Source], cuts: list[int]) -> None:
     replies = Replies()
@@ -57,6 +59,7 @@ def test_what_is_owed_matches_however_it_is_cut(sources: list[Source], cuts: lis
     assert not replies.said
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.data())
 def test_one_changed_byte_is_found_at_its_place(size: int, data: st.DataObject) -> None:
     source = Pattern("g#1", 0, size, 2, True)
@@ -71,6 +74,7 @@ def test_one_changed_byte_is_found_at_its_place(size: int, data: st.DataObject) 
     assert failure.expected != failure.got
 
 
+@settings(deadline=None)
 @given(st.integers(8, 200_000), st.integers(1, 200_000))
 def test_a_lost_part_is_found(size: int, lost: int) -> None:
     source = Pattern("g#1", 0, size, 2, True)
