@@ -54,7 +54,10 @@ class Probe:
             }
         )
         self._wire.register(self._loop)
-        Notices(self._loop, dispatcher.emit, self._concerns, self._witness.hurry)
+        try:
+            Notices(self._loop, dispatcher.emit, self._concerns, self._witness.hurry)
+        except OSError as refusal:  # waiting goes on by polling alone
+            dispatcher.emit({"event": "destroyed-lost", "reason": str(refusal)})
 
     def run(self) -> None:
         """Work until the end of the input, or a signal, and clean up."""
