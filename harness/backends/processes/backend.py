@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from harness.backends.base import Backend, BackendUnavailable, Family
+from harness.backends.declared import PROCESSES
 from harness.backends.local.bytecode import compile_project
 from harness.backends.local.holder import Holder, HolderRefused, await_end_of, processes_of
 from harness.backends.local.subject import require_command
 from harness.backends.processes import ports
-from harness.backends.processes.lab import MISSING, ProcessLab
+from harness.backends.processes.lab import ProcessLab
 from harness.subject import Subject
 
 _HOLDER = "harness.backends.processes.holder"
@@ -38,7 +39,7 @@ class Processes(Backend):
         compile_project()
 
     def missing(self) -> Mapping[str, str]:
-        return MISSING
+        return PROCESSES.absent
 
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> ProcessLab:
         require_command(subject, self.name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from harness.backends.base import BackendUnavailable, Family, LabNodes, Node, Pod, Process
+from harness.backends.declared import PROCESSES
 from harness.backends.local import fds, messages
 from harness.backends.local.holder import Holder, Inits
 from harness.backends.local.process import PROJECT, LocalProcess, spawn
@@ -13,14 +14,6 @@ from harness.backends.local.subject import SpawnedSubject, subject_environment, 
 from harness.backends.processes.ports import Reservation
 from harness.channel import Channel
 from harness.subject import Subject
-
-MISSING = {
-    "wire": "the processes share the machine's own network, whose packets are not ours to touch",
-    "capture": "the processes share the machine's own network, whose packets are not ours to read",
-    "cable": "the processes share the machine's loopback device: there is no cable to pull",
-    "memory-limit": "the subject is a plain process, in no control group of its own",
-    "cpu-limit": "the subject is a plain process, in no control group of its own",
-}
 
 _LAST_NODE = 254
 
@@ -37,10 +30,10 @@ class ProcessNode(Node):
         return spawn(self._lab.control, argv, env)
 
     def unplug(self) -> NoReturn:
-        raise NotImplementedError(MISSING["cable"])
+        raise NotImplementedError(PROCESSES.absent["cable"])
 
     def plug(self) -> NoReturn:
-        raise NotImplementedError(MISSING["cable"])
+        raise NotImplementedError(PROCESSES.absent["cable"])
 
 
 class ProcessPod(ProcessNode, Pod):
@@ -68,7 +61,7 @@ class ProcessPod(ProcessNode, Pod):
         )
 
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> NoReturn:
-        raise NotImplementedError(MISSING["memory-limit" if cpus is None else "cpu-limit"])
+        raise NotImplementedError(PROCESSES.absent["memory-limit" if cpus is None else "cpu-limit"])
 
     def tolerances(self) -> Sequence[str]:
         subject = self._subject
