@@ -65,26 +65,35 @@ class Clients(Generic[C]):
             self._out_of_descriptors = True
             self._log.event("accept-failed", error=code, connections=len(self))
 
-    def admit(self, sock: socket.socket, peer: Peer) -> bool:
-        """Whether there is a place for a new connection; if not, it is told so and closed."""
+    def no_place(self, fd: int) -> str | None:
+        """Why a new connection on descriptor `fd` cannot be served, in words; None if it can."""
         if self._out_of_descriptors:
             self._out_of_descriptors = False
             self._log.event("accept-resumed")
         limit = self._settings.max_connections
         if limit and len(self) >= limit:
-            why = f"all {limit} places are taken"
-        elif self._max_fd is not None and sock.fileno() >= self._max_fd:
-            why = f"descriptor {sock.fileno()} is beyond what {self._settings.model} can watch"
-        else:
+            return f"all {limit} places are taken"
+        if self._max_fd is not None and fd >= self._max_fd:
+            return f"descriptor {fd} is beyond what {self._settings.model} can watch"
+        return None
+
+    def refused(self, peer: Peer, why: str) -> bytes:
+        """Log that a new connection is not served; gives the words for the peer."""
+        self._log.event("refused", peer=_address(peer), reason=why)
+        return f"error: {why}\n".encode()
+
+    def admit(self, sock: socket.socket, peer: Peer) -> bool:
+        """Whether there is a place for a new connection; if not, it is told so and closed."""
+        why = self.no_place(sock.fileno())
+        if why is None:
             return True
         self.refuse(sock, peer, why)
         return False
 
     def refuse(self, sock: socket.socket, peer: Peer, why: str) -> None:
         """Tell a new connection that it will not be served, and close it."""
-        self._log.event("refused", peer=_address(peer), reason=why)
         with suppress(OSError):  # it may have gone already
-            sock.send(f"error: {why}\n".encode())
+            sock.send(self.refused(peer, why))
         sock.close()
 
     def next_number(self) -> int:

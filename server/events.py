@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Thread
+
+from server.stop import start_thread
 
 CAPACITY = 10_000
 """Lines that may wait for a slow reader."""
@@ -52,11 +52,7 @@ class Log:
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._dropped = 0
         self._fd = fd
-        self._writer = Thread(target=self._write, name="log", daemon=True)
-        # Signals are for the thread that serves: the mask is inherited at the start.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        self._writer.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._writer = start_thread("log", self._write)
 
     def event(self, event: str, **fields: Value) -> None:
         """Log one event. Never waits."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
+from threading import Thread
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -41,3 +43,18 @@ class StopRequest:
             return signal.Signals(self._reader.recv(1)[0]).name
         except BlockingIOError:
             return None
+
+
+def start_thread(name: str, target: Callable[..., None], *arguments: object) -> Thread:
+    """Start a thread that no signal is delivered to, and that does not outlive the main thread.
+
+    Python handles signals in the main thread alone; one that the kernel delivers to another
+    thread would not wake it. The mask is inherited from whoever starts the thread.
+    """
+    thread = Thread(target=target, args=arguments, name=name, daemon=True)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return thread

@@ -11,7 +11,7 @@ import socket
 import struct
 from array import array
 from fcntl import ioctl
-from termios import TIOCOUTQ
+from termios import FIONREAD, TIOCOUTQ
 
 from server.connection import Connection
 from server.settings import KEEPALIVE_PROBES, Settings
@@ -56,13 +56,24 @@ def unacknowledged(sock: socket.socket) -> int:
     return answer[0]
 
 
+def unread(sock: socket.socket) -> int:
+    """Bytes that have come and were not read (SIOCINQ, tcp(7))."""
+    answer = array("i", [0])
+    ioctl(sock, FIONREAD, answer)
+    return answer[0]
+
+
 def let_go(sock: socket.socket, connection: Connection) -> None:
     """Close the socket: in good order, or by a reset if the peer did not get all of its answers.
 
     A FIN after half an answer would pass for the end of a whole one; and a peer that takes nothing
-    would keep the kernel busy with it long after us. SO_LINGER with time 0 makes the reset
-    (socket(7)).
+    would keep the kernel busy with it long after us.
     """
     if connection.output or (connection.reason == "idle-timeout" and unacknowledged(sock)):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        reset_on_close(sock)
     sock.close()
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Let close() send a reset and forget unsent bytes (SO_LINGER with time 0, socket(7))."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -11,14 +11,14 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from threading import Condition, Thread
+from threading import Condition
 
 from server.clients import Clients
 from server.events import Log
 from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, Peer
 from server.session import Session
 from server.settings import Settings
-from server.stop import StopRequest
+from server.stop import StopRequest, start_thread
 
 
 class Threads:
@@ -31,14 +31,13 @@ class Threads:
         self._log = log
         self._stop_request = stop
         self._freed = Condition()
-        self._stopping = False
-        self._stopper = Thread(target=self._stop, name="stop", daemon=True)
-        self._stopper.start()
+        self.stopping = False
+        self._stopper = start_thread("stop", self._stop)
 
     def admitted(self) -> Iterator[tuple[socket.socket, Peer]]:
         """The clients one after the other as they come, until the server stops."""
         self._listener.socket.setblocking(True)
-        while not self._stopping:
+        while not self.stopping:
             try:
                 accepted = self._listener.accept()
             except OutOfDescriptors as error:
@@ -52,7 +51,7 @@ class Threads:
     def serve(self, session: Session) -> None:
         """Serve one client to its end in this thread."""
         self.clients.accepted(session)
-        if self._stopping:
+        if self.stopping:
             session.stop()  # it came in just when the others were told
         session.run()
         self.clients.closed(session)
@@ -68,7 +67,7 @@ class Threads:
         select.select([self._stop_request], [], [])
         name = self._stop_request.take()
         self._log.event("stopping", signal=name, connections=len(self.clients))
-        self._stopping = True
+        self.stopping = True
         deadline = time.monotonic() + self._settings.grace
         self._listener.socket.shutdown(socket.SHUT_RD)  # accept comes back, as closing it would not
         for client in self.clients:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from server.models.base import Model
 
-NAMES = ("blocking", "threaded", "nonblocking", "select", "poll", "epoll", "sigio")
+NAMES = ("blocking", "threaded", "nonblocking", "select", "poll", "epoll", "sigio", "asyncio")
 
 BEST_FIRST = ("epoll", "poll", "select")
 

@@ -10,6 +10,7 @@ the person too.
 from __future__ import annotations
 
 import os
+import select
 
 from server.console import Operator
 from server.events import Log
@@ -29,6 +30,10 @@ def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -
     operator = Operator(threads.clients, log)
 
     def hear_operator() -> bool:
+        # No signal and no socket wakes a process that reads standard input, so look up in between.
+        while not select.select([0], [], [], 0.5)[0]:
+            if threads.stopping:
+                return False
         typed = os.read(0, 2**16)
         operator.feed(typed)
         return bool(typed)

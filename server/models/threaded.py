@@ -9,14 +9,13 @@ one lock that lets one thread run at a time.
 from __future__ import annotations
 
 import os
-from threading import Thread
 
 from server.console import Operator
 from server.events import Log
 from server.listener import Listener
 from server.session import Session
 from server.settings import Settings
-from server.stop import StopRequest
+from server.stop import StopRequest, start_thread
 from server.threads import Threads
 
 
@@ -28,12 +27,11 @@ def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -
     threads = Threads(settings, listener, log, stop)
     if settings.reply == "operator":
         operator = Operator(threads.clients, log)
-        Thread(target=_hear, args=(operator,), name="operator", daemon=True).start()
+        start_thread("operator", _hear, operator)
     for sock, peer in threads.admitted():
         session = Session(threads.clients, sock, peer)
-        thread = Thread(target=threads.serve, args=(session,), daemon=True)
         try:
-            thread.start()
+            start_thread(f"client-{session.number}", threads.serve, session)
         except RuntimeError:
             threads.clients.refuse(sock, peer, "no more threads can be started")
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from server import models
 from tests.server.running import Server
 
-MODELS = ("nonblocking", "select", "poll", "epoll", "sigio")
+MODELS = [name for name in models.NAMES if name != "blocking"]
 
 
 @pytest.fixture(params=MODELS)
@@ -76,4 +77,18 @@ def test_serves_on_when_the_operator_leaves(server: Server) -> None:
     peer.send(b"anybody?\n")
     server.event("message", text="anybody?")
     assert server.cpu_s() - before < 0.3
+    assert server.stop() == 0
+
+
+def test_blocking_asks_the_operator_for_each_message(start: Callable[..., Server]) -> None:
+    server = start("--model", "blocking", "--reply", "operator", stdin=subprocess.PIPE)
+    peer = server.connect()
+    peer.send(b"one\ntwo\n")
+    server.event("message", text="two")
+    type_in(server, "1 first\n")
+    assert peer.read(6) == b"first\n"
+    type_in(server, "1 second\n")
+    assert peer.read(7) == b"second\n"
+    peer.send(b"three\n")
+    server.event("message", text="three")
     assert server.stop() == 0
