@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from harness.backends.base import LabNodes
-from harness.channel import ChannelError, Refused
+from harness.channel import ChannelError
 from harness.faults.base import Unproven
 from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
 from harness.observations import Recorder
@@ -14,11 +14,6 @@ from harness.steps import ask, close, connect
 
 if TYPE_CHECKING:
     from harness.stage import Playing
-
-# The share of one core that a server with nothing to do may use, looked at over so long.
-CALM_SHARE = 0.2
-CALM_FOR_S = 0.2
-CALM_WITHIN_S = 2.0
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
@@ -68,16 +63,14 @@ class Attempt:
     def _play_rounds(self) -> None:
         lab = self.lab
         lab.bystanders.gather()
-        # A subject that never rests is for `resource.idle-cpu` to name, once.
-        rests = self._look_at_cpu("before the scenario")
+        lab.look_at_cpu("before the scenario")
         for number in range(1, self.playing.scenario.rounds + 1):
             lab.round = number
             self.playing.scenario.body(lab)
             if lab.over:
                 return
             self._settle()
-            if rests:
-                self._look_at_cpu(f"after round {number}")
+            lab.look_at_cpu(f"after round {number}")
             lab.bystanders.resume()
 
     def _settle(self) -> None:
@@ -109,22 +102,8 @@ class Attempt:
             inodes=condition["only"]["inodes"],
         )
 
-    def _look_at_cpu(self, when: str) -> bool:
-        """Whether the subject rests while nobody speaks."""
-        self.lab.bystanders.pause()
-        condition = {"idle": {"for_s": CALM_FOR_S, "cpu_share_at_most": CALM_SHARE}}
-        held, seen = True, None
-        try:
-            self.lab.probe.request("wait", condition=condition, within_s=CALM_WITHIN_S)
-        except Refused as refused:
-            held, seen = False, str(refused)
-        self.lab.record("calm", when=when, held=held, seen=seen)
-        self.lab.bystanders.resume()
-        return held
-
     def _last_words(self) -> None:
         lab = self.lab
-        lab.bystanders.resume()
         lab.bystanders.leave()
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)

@@ -8,8 +8,8 @@ them before and after the scripts, not beside them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness import steps
 from harness.channel import Refused
@@ -38,7 +38,7 @@ class Bystanders:
         self._lab = lab
         self._generation = 0
         self._groups: list[str] = []
-        self._silent_since: float | None = None
+        self._resting: dict[str, float] = {}
         self.baseline: dict[str, Any] = {}
 
     @property
@@ -68,7 +68,7 @@ class Bystanders:
             self._warm(holder)
         else:
             self._lab.groups[holder].go("begin")
-            self._finish(holder)
+            self._ask("finish", holder, within_s=PATIENCE_S)
         lab.play(
             comer,
             steps.repeat(come, times=WARM_UP),
@@ -80,7 +80,7 @@ class Bystanders:
         self._groups = [holder, comer] if self.beside else []
         if not self.beside:
             self._lab.groups[comer].go("begin")
-            self._finish(comer)
+            self._ask("finish", comer, within_s=PATIENCE_S)
         lab.wait_for(lab.only_bystanders(), within_s=2.0)
         lab.wait_for({"idle": {"for_s": 0.1, "cpu_share_at_most": 0.2}}, within_s=0.5)
         self.baseline = lab.snapshot("baseline")
@@ -98,50 +98,50 @@ class Bystanders:
         return [r["local"] for r in self._lab.groups[self._groups[0]].report() if r["local"]]
 
     def silent_for(self) -> float:
-        """For how long they have been resting, in seconds; 0 while they speak."""
-        return time.monotonic() - self._silent_since if self._silent_since is not None else 0.0
+        """For how long some of them have been resting, in seconds; 0 while all speak."""
+        return time.monotonic() - min(self._resting.values()) if self._resting else 0.0
 
-    def pause(self) -> None:
-        """Both rest between two requests; returns when they do."""
-        if self._silent_since is None:
-            self._silent_since = time.monotonic()
-        self._each(lambda client, group: client.channel.request("pause", group=group, within_s=2.0))
+    def pause(self, kind: Literal["holder", "comer", "all"] = "all") -> list[str]:
+        """They rest between two requests; returns, when they do, which rest only now."""
+        chosen = [
+            group
+            for group in self._groups
+            if group not in self._resting and (kind == "all" or group.startswith(kind))
+        ]
+        for group in chosen:
+            self._resting[group] = time.monotonic()
+            self._ask("pause", group, within_s=2.0)
+        return chosen
 
-    def resume(self) -> None:
-        """Both go on."""
-        self._silent_since = None
-        self._each(lambda client, group: client.channel.request("resume", group=group))
+    def resume(self, groups: Iterable[str] | None = None) -> None:
+        """Those groups, or all, go on."""
+        for group in [*self._resting] if groups is None else groups:
+            self._resting.pop(group, None)
+            self._ask("resume", group)
 
     def let_holder_go(self) -> None:
         """The holder was silent for so long that the subject may have removed it: not judged."""
         if self._groups:
-            self._lab.groups[self._groups.pop(0)].drop()
+            group = self._groups.pop(0)
+            self._resting.pop(group, None)
+            self._lab.groups[group].drop()
 
     def leave(self) -> None:
         """Both end in an orderly way."""
+        self.resume()
         for group in self._groups:
-            self._finish(group)
+            self._ask("finish", group, within_s=PATIENCE_S)
         self._groups = []
 
-    def _finish(self, group: str) -> None:
-        self._try(
-            group,
-            lambda: self._client.channel.request("finish", group=group, within_s=PATIENCE_S),
-        )
-
-    @property
-    def _client(self) -> Client:
-        return self._lab.client("bystanders")
-
-    def _each(self, act: Callable[[Client, str], object]) -> None:
-        for group in self._groups:
-            self._try(group, lambda group=group: act(self._client, group))  # type: ignore[misc]
-
-    def _try(self, group: str, act: Callable[[], object]) -> None:
-        """A bystander that is stuck in its request cannot rest; its own report says so."""
+    def _ask(self, op: str, group: str, **fields: float) -> None:
+        """A bystander that is stuck in its request can neither rest nor end; its report says so."""
         try:
-            act()
+            self._client.channel.request(op, group=group, **fields)
         except Refused as refused:
             if not refused.timed_out:
                 raise
             self._lab.record("stuck", group=group, error=str(refused))
+
+    @property
+    def _client(self) -> Client:
+        return self._lab.client("bystanders")

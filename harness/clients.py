@@ -46,6 +46,10 @@ class Group:
         """Release the steps that wait for the signal; when that was."""
         return float(self.client.channel.request("go", group=self.name, signal=signal)["t"])
 
+    def finish(self, within_s: float = 15.0) -> None:
+        """Repeating steps end after the round under way; returns when all have ended."""
+        self.client.channel.request("finish", group=self.name, within_s=within_s)
+
     def report(self) -> list[Record]:
         """Each connection's report, now."""
         answer = self.client.channel.request("report", group=self.name)

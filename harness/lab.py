@@ -26,9 +26,14 @@ AT_ONCE_S = 1.0
 # A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
 LEEWAY_S = 1.0
 
+# The share of one core that a server with nothing to do may use, looked at over so long.
+CALM_SHARE = 0.2
+CALM_FOR_S = 0.2
+CALM_WITHIN_S = 2.0
+
 F = TypeVar("F", bound=Fault)
 
-Must = Literal["served", "served-or-refused", "nothing"]
+Must = Literal["served", "served-or-refused", "ended", "nothing"]
 
 
 class Lab:
@@ -58,6 +63,7 @@ class Lab:
         self.groups: dict[str, Group] = {}
         self.faults: list[Fault] = []
         self.over = False
+        self._restless = False
         self.process: SubjectProcess | None = None
         self.probe = self._channel("probe", nodes.pod.start_probe())
         self.bystanders = Bystanders(self)
@@ -94,7 +100,23 @@ class Lab:
     def stop_subject(self, signal: str) -> None:
         """Send the signal to the subject's main process; from now on it is expected to end."""
         self.over = True
+        self.record("asked-to-stop", signal=signal)
         self.probe.request("signal", signal=signal, who="main")
+
+    def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
+        """Set live limits of the subject, in bytes and in CPUs; None lifts."""
+        self.nodes.pod.limit(memory=memory, cpus=cpus)
+        self.record("limit", memory=memory, cpus=cpus)
+
+    def hold_output(self, hold: bool) -> None:
+        """Nobody reads the subject's output any more, or somebody does again."""
+        if self.process:
+            self.process.hold_output(hold)
+        self.record("output", held=hold)
+
+    def start_second(self) -> SubjectProcess:
+        """Start the subject's command once more, beside the one that runs."""
+        return self.nodes.pod.start_subject(self.probe)
 
     def start_again(self) -> None:
         """Start the subject anew in place; it must listen at once, and serve new bystanders."""
@@ -130,7 +152,8 @@ class Lab:
 
         `must` is what the judge demands of their replies: `served` (every step succeeds),
         `served-or-refused` (or they are turned away clearly: never left hanging) or `nothing`
-        (the scenario cuts them off itself; wrong bytes are wrong all the same).
+        (the scenario cuts them off itself; wrong bytes are wrong all the same). `ended` is
+        `served`, where the steps expect an end by the server: better by a FIN than by a reset.
         """
         if self.round > 1:
             name = f"{name}@{self.round}"
@@ -300,6 +323,32 @@ class Lab:
         snapshot = self.snapshot("kept")
         there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
         self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
+
+    def look_at_cpu(self, when: str) -> None:
+        """With nobody speaking the subject must rest, as it did before the scenario.
+
+        A subject that never rests is for `resource.idle-cpu` to name, once: here it is only seen
+        whether it does worse than at first.
+        """
+        if self._restless:
+            return
+        resting = self.bystanders.pause()
+        held = self.expect_calm(when, for_s=CALM_FOR_S, at_most=CALM_SHARE, within_s=CALM_WITHIN_S)
+        self._restless = not held
+        self.bystanders.resume(resting)
+
+    def expect_calm(self, when: str, *, for_s: float, at_most: float, within_s: float) -> bool:
+        """The subject must use at most such a share of a CPU over so long, in time."""
+        condition = {"idle": {"for_s": for_s, "cpu_share_at_most": at_most}}
+        held, seen = True, None
+        try:
+            self.probe.request("wait", condition=condition, within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            held, seen = False, str(refused)
+        self.record("calm", when=when, held=held, seen=seen)
+        return held
 
     def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""

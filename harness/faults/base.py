@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Fault(ABC):
     def fields(self) -> dict[str, Any]:
         """The parameters, for the record."""
         return {
-            name: value
-            for name, value in asdict(self).items()  # type: ignore[call-overload]
-            if isinstance(value, str | int | float | bool | None | list | dict)
+            field.name: getattr(self, field.name)
+            for field in dataclass_fields(self)  # type: ignore[arg-type]
+            if field.repr
         }
 
 

@@ -17,6 +17,9 @@ from harness.judge.verdict import Finding, Level
 # a leak; a pool or a cache stops growing.
 GROWS_WITH = 0.5
 
+# Where a subject that never rests, not even before the scenario, is named.
+RESTLESSNESS = "resource.idle-cpu"
+
 # Resident memory that stays after each round, per connection of the round, beyond allocator noise.
 MEMORY_PER_CONNECTION = 512
 MEMORY_NOISE = 1 << 20
@@ -144,7 +147,8 @@ def _strangers(
 
 
 def _calm(scene: Scene) -> Iterator[Finding]:
-    for record in scene.of_kind("calm")[1:]:
+    records = scene.of_kind("calm")
+    for record in records if scene.header["id"] == RESTLESSNESS else records[1:]:
         if not record["held"]:
             near = scene.snapshot_near(record["t"] - 0.001)
             yield Finding(
@@ -153,7 +157,7 @@ def _calm(scene: Scene) -> Iterator[Finding]:
                 "spins",
                 f"the server burns CPU with nothing to do ({record['when']})",
                 (
-                    f"{record['seen']}; before the scenario it was calm",
+                    str(record["seen"]),
                     *words.threads(scene, near),
                 ),
             )
@@ -165,7 +169,9 @@ def _rounds(scene: Scene) -> Iterator[Finding]:
     kept = [(r, s) for r, s in rounds if s is not None]
     if len(kept) < 3:
         return
-    connections = kept[-1][0]["connections"]
+    last = kept[-1][0]
+    turnover = [r for r in scene.of_kind("turnover") if r["round"] == last["round"]]
+    connections = sum(r["connections"] for r in turnover) or last["connections"]
     figures = [_figures(snapshot) for _, snapshot in kept[-3:]]
     for name in ("threads", "children", "zombies", "descriptors"):
         first, second, third = (figure[name] for figure in figures)

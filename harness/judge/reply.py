@@ -18,6 +18,9 @@ WRONG_BYTES = ("mismatch", "surplus")
 # How a server turns a client away so that the client knows it.
 CLEAR_REFUSALS = ("refused", "reset", "eof", "broken-pipe")
 
+# How a server that ends a connection shows in a client that still sends.
+ENDS = ("reset", "eof", "broken-pipe")
+
 CAUSES = {
     "mismatch": "wrong bytes",
     "surplus": "wrong bytes",
@@ -35,7 +38,8 @@ CAUSES = {
 def judge_reply(scene: Scene) -> list[Finding]:
     """All findings on replies."""
     death = list(_death(scene))
-    others = [*_scripts(scene), *_bystanders(scene), *_kept(scene)]
+    others = [*_scripts(scene), *_bystanders(scene), *_kept(scene), *_second(scene)]
+    others += _policies(scene)
     if death:
         # What a dead server did not answer is not a second bug.
         others = [f for f in others if f.cause == "wrong bytes"]
@@ -46,7 +50,9 @@ def _death(scene: Scene) -> Iterator[Finding]:
     """An early end of the server, told apart from a server that is silent."""
     for deaf in scene.of_kind("deaf"):
         near = scene.snapshot_near(deaf["t"] - 0.001)
-        listening = [row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"]
+        listening = [
+            row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"
+        ]
         where = ", ".join(address(row["local"]) for row in listening) or "nowhere"
         yield Finding(
             "reply",
@@ -73,6 +79,8 @@ def _scripts(scene: Scene) -> Iterator[Finding]:
         if name in scene.bystander_groups:
             continue
         reports = scene.reports_of(name)
+        if group["must"] == "ended":
+            yield from _unkind_ends(name, reports)
         for kind, guilty in _by_kind(reports, group["must"]).items():
             yield _shortfall(scene, name, kind, guilty, len(reports))
 
@@ -87,10 +95,29 @@ def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
             continue
         if must == "nothing" and kind not in WRONG_BYTES:
             continue
+        if must == "ended" and kind in ENDS:
+            continue
         if must == "served-or-refused" and (kind in CLEAR_REFUSALS or _is_told_off(failure)):
             continue
         found.setdefault(kind, []).append(report)
     return found
+
+
+def _unkind_ends(name: str, reports: list[Record]) -> Iterator[Finding]:
+    reset = [
+        report
+        for report in reports
+        if report["reset"] or (report["failure"] or {}).get("kind") in ("reset", "broken-pipe")
+    ]
+    if reset:
+        yield Finding(
+            "reply",
+            Level.NON_STRICT,
+            "unkind end",
+            f"{len(reset)} of {len(reports)} connections of {name} were ended by a reset: what the "
+            "server still had to say may be lost",
+            tuple(words.listed([words.outcome(report) for report in reset], "connections")),
+        )
 
 
 def _is_told_off(failure: Record | None) -> bool:
@@ -190,6 +217,27 @@ def _unserved_bystander(scene: Scene, report: Record) -> Finding:
         timed=failure["kind"] not in WRONG_BYTES,
         conditional=False,
     )
+
+
+def _second(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("second"):
+        said = tuple(f"it said: {line}" for line in record["said"]) or ("it said nothing",)
+        if record["status"] is None:
+            what = "a second instance on the same port runs beside the first"
+        elif record["status"] == 0:
+            what = "a second instance ended with status 0, as if it had served"
+        elif not record["said"]:
+            what = "a second instance ended without a word"
+        else:
+            continue
+        yield Finding("reply", Level.FAILED, "address in use", what, said, conditional=False)
+
+
+def _policies(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("policy"):
+        yield Finding(
+            "reply", Level.INFORMATIONAL, "policy", f"{record['of_what']} {record['seen']}"
+        )
 
 
 def _kept(scene: Scene) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect, expect, send, wait
+from harness.steps import ask, close, connect, expect, flood, send, wait
 
 CLIENTS = 4
 
@@ -81,3 +81,80 @@ def test_restart(lab: Lab) -> None:
         },
     )
     lab.start_again()
+
+
+@scenario(
+    "lifecycle.sigterm-idle",
+    title="SIGTERM with idle clients and nothing to do",
+    expects="Their connections are closed, exit status 0 within the grace time.",
+    why="A server that waits for idle clients to leave never ends.",
+    cites=("signal(7): SIGTERM",),
+    promises=("graceful_stop_s",),
+    quiet=True,
+    connections=lambda case: CLIENTS,
+)
+def test_sigterm_idle(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    clients = lab.play(
+        "idle",
+        connect(),
+        ask("one word"),
+        wait("go", mark="ready"),
+        expect(eof=True, within_s=promise + LEEWAY_S),
+        close(),
+        count=CLIENTS,
+    )
+    clients.reached("ready")
+    lab.bystanders.leave()
+    lab.trigger(clients)
+    clients.go()
+    lab.stop_subject("SIGTERM")
+    lab.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    clients.ended()
+
+
+@scenario(
+    "lifecycle.sigterm-stuck-peer",
+    title="SIGTERM with a peer that never reads",
+    expects="It still exits within the grace time.",
+    why="Finishing what is in flight has a bound, or one dead peer keeps the server alive.",
+    cites=("signal(7): SIGTERM", "RFC 9293 §3.8.6 (the window)"),
+    promises=("graceful_stop_s",),
+    quiet=True,
+    connections=lambda case: 2,
+)
+def test_sigterm_stuck_peer(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    stuck = lab.play(
+        "never-reader",
+        connect(receive_buffer=4096),
+        flood(8 << 20, 16 << 10),
+        wait("never", mark="stalled"),
+        count=2,
+        must="nothing",
+    )
+    stuck.reached("stalled", within_s=20)
+    for peer in stuck.peers():
+        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
+        lab.prove_by("unsent bytes in the server's socket", unsent)
+    lab.bystanders.leave()
+    lab.trigger(stuck)
+    lab.stop_subject("SIGTERM")
+    lab.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+
+
+@scenario(
+    "lifecycle.address-in-use",
+    title="A second instance on the same port",
+    expects="A clear error, a non-zero exit; the first is unharmed.",
+    why="SO_REUSEPORT, or a bind whose error is ignored, splits the clients between the two.",
+    cites=("bind(2): EADDRINUSE", "socket(7): SO_REUSEPORT"),
+)
+def test_address_in_use(lab: Lab) -> None:
+    lab.trigger()
+    second = lab.start_second()
+    status = second.wait(lab.subject.start_s)
+    lab.record("second", status=status, said=[line for _, _, line in second.log()][-5:], pid=None)
+    one = lab.play("one", connect(), ask("who answers?"), close())
+    one.ended()
+    lab.expect_removed(one)

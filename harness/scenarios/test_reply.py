@@ -328,3 +328,37 @@ def test_urgent(lab: Lab) -> None:
     one.go()
     one.ended()
     lab.expect_removed(one)
+
+
+@scenario(
+    "reply.oversize",
+    title="A message over the promised largest",
+    expects="Clear refusal, connection closed, memory bounded.",
+    why="A line without end is the cheapest way to fill a server's memory.",
+    cites=("RFC 9112 §3 (an overlong request line is refused)",),
+    promises=("max_message",),
+    quiet=True,
+    connections=lambda case: 2,
+)
+def test_oversize(lab: Lab) -> None:
+    size = lab.promises.max_message or 0
+    before = lab.resident()
+    over = lab.play(
+        "oversize",
+        connect(),
+        ask("within the limit"),
+        wait("go", mark="ready"),
+        send(size=size + 1, unanswered=True),
+        expect(anything=True, eof=True, reset=True, within_s=10),
+        close(),
+        count=2,
+        must="ended",
+    )
+    over.reached("ready")
+    lab.trigger(over)
+    over.go()
+    over.ended(within_s=20)
+    lab.expect_bounded_memory(
+        before, offered=2 * size, allowed=max(64 << 20, 4 * size), how="two lines too long"
+    )
+    lab.expect_removed(over)

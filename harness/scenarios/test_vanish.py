@@ -2,13 +2,100 @@
 
 from __future__ import annotations
 
+from harness.clients import Group
 from harness.faults.cable import Cable
 from harness.faults.freeze_client import FreezeClient
+from harness.faults.vanish import Vanish
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, connect, hang
+from harness.steps import Step, ask, connect, flood, hang, reset, send, wait
 
 VICTIMS = 4
+
+KEEPALIVE = ("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE")
+
+
+def victims(lab: Lab, *steps: Step) -> Group:
+    """Clients that will be gone after these steps."""
+    group = lab.play(
+        "victim",
+        connect(receive_buffer=4096),
+        *steps,
+        wait("vanish", mark="ready"),
+        reset(),
+        count=VICTIMS,
+        must="nothing",
+        client="remote",
+    )
+    group.reached("ready", within_s=15)
+    return group
+
+
+def expect_noticed(lab: Lab, group: Group) -> None:
+    promise = lab.promises.detect_vanished_s or 0.0
+    lab.expect_removed(
+        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
+    )
+
+
+@scenario(
+    "vanish.idle",
+    title="Gone without FIN or RST, idle",
+    expects="Removed within the promised detection time.",
+    why="Only keepalive or a timer of its own makes a server ask whether an idle peer still lives.",
+    cites=KEEPALIVE,
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+    connections=lambda case: VICTIMS,
+)
+def test_idle(lab: Lab) -> None:
+    group = victims(lab, ask("still here"))
+    lab.trigger(group)
+    lab.inject(Vanish(group))
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.mid-message",
+    title="Gone in the middle of sending a message",
+    expects="Removed within the promised detection time.",
+    why="A server that waits for the rest of a message waits for ever.",
+    cites=KEEPALIVE,
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+    connections=lambda case: VICTIMS,
+)
+def test_mid_message(lab: Lab) -> None:
+    group = victims(lab, send("half a message", newline=False, unanswered=True))
+    for peer in group.peers():
+        read = {"queue": {"peer": peer, "recv_q_at_most": 0}}
+        lab.prove_by("mid-message: the server has read the part", read)
+    lab.trigger(group)
+    lab.inject(Vanish(group))
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.mid-reply",
+    title="Gone while being written to",
+    expects="Removed within the promised detection time.",
+    why="Keepalive does not probe while data is outstanding: the user timeout has to tell.",
+    cites=(*KEEPALIVE, "RFC 5482 (user timeout)"),
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+    connections=lambda case: VICTIMS,
+)
+def test_mid_reply(lab: Lab) -> None:
+    group = victims(lab, {"do": "read", "on": False}, send(size=192 << 10))
+    for peer in group.peers():
+        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
+        lab.prove_by("mid-reply: unsent bytes in the server's socket", unsent)
+    lab.trigger(group)
+    lab.inject(Vanish(group))
+    expect_noticed(lab, group)
 
 
 @scenario(
@@ -16,29 +103,36 @@ VICTIMS = 4
     title="The client's node is unplugged",
     expects="Removed within the promised detection time, all its connections.",
     why="Nothing arrives, neither FIN nor RST: only keepalive, user timeout or a timer can tell.",
-    cites=("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE", "RFC 5482"),
+    cites=KEEPALIVE,
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("cable",),
     connections=lambda case: VICTIMS,
 )
 def test_cable(lab: Lab) -> None:
-    promise = lab.promises.detect_vanished_s or 0.0
-    victims = lab.play(
-        "unplugged",
-        connect(),
-        ask("still here"),
-        hang(mark="ready"),
-        count=VICTIMS,
-        must="nothing",
-        client="remote",
-    )
-    victims.reached("ready")
-    lab.trigger(victims)
+    group = victims(lab, ask("still here"))
+    lab.trigger(group)
     lab.inject(Cable("remote"))
-    lab.expect_removed(
-        victims, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
-    )
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.returns",
+    title="Comes back without memory and answers with a reset",
+    expects="Removed at once.",
+    why="A rebooted host says no to the first packet that reaches it: the server must send one.",
+    cites=("RFC 9293 §3.5.1 (half-open connections)", *KEEPALIVE),
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+    connections=lambda case: VICTIMS,
+)
+def test_returns(lab: Lab) -> None:
+    group = victims(lab, ask("still here"))
+    lab.trigger(group)
+    lab.heal(lab.inject(Vanish(group)))
+    # Nothing is sent on an idle connection before the keepalive probe, which draws the reset.
+    expect_noticed(lab, group)
 
 
 @scenario(
@@ -53,7 +147,7 @@ def test_cable(lab: Lab) -> None:
 )
 def test_frozen(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s or 0.0
-    victims = lab.play(
+    group = lab.play(
         "frozen",
         connect(),
         ask("still here"),
@@ -62,13 +156,41 @@ def test_frozen(lab: Lab) -> None:
         must="nothing",
         client="remote",
     )
-    victims.reached("ready")
-    peers = victims.peers()
-    lab.trigger(victims)
+    group.reached("ready")
+    peers = group.peers()
+    lab.trigger(group)
     lab.inject(FreezeClient("remote"))
     lab.expect_gone(
         peers,
-        lab.inodes_of_group(victims),
+        lab.inodes_of_group(group),
         within_s=promise + LEEWAY_S,
         promise=f"idle timeout {promise:g} s",
     )
+
+
+@scenario(
+    "vanish.zero-window",
+    title="Never opens its receive window again",
+    expects="Removed after the idle timeout.",
+    why="The peer's kernel answers every window probe: to the server's kernel it is alive.",
+    cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17"),
+    quiet=True,
+    promises=("idle_timeout_s",),
+    connections=lambda case: VICTIMS,
+)
+def test_zero_window(lab: Lab) -> None:
+    promise = lab.promises.idle_timeout_s or 0.0
+    group = lab.play(
+        "never-reader",
+        connect(receive_buffer=4096),
+        flood(8 << 20, 16 << 10),
+        wait("never", mark="stalled"),
+        count=VICTIMS,
+        must="nothing",
+    )
+    group.reached("stalled", within_s=20)
+    for peer in group.peers():
+        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
+        lab.prove_by("unsent bytes behind a closed window", unsent)
+    lab.trigger(group)
+    lab.expect_removed(group, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")

@@ -1,0 +1,259 @@
+"""Resources: descriptors, CPU, memory, and being stopped."""
+
+from __future__ import annotations
+
+from harness.faults.limit_descriptors import LimitDescriptors
+from harness.faults.stop_subject import StopSubject
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.steps import ask, close, connect, flood, hang, idle, repeat, wait
+
+MIB = 1 << 20
+
+
+@scenario(
+    "resource.fd-limit",
+    title="No descriptor is free for the next client",
+    expects="Connected clients are served, CPU does not spin, and it accepts again once some are.",
+    why="accept fails and the listener stays readable: the loop that only logs it burns a core.",
+    cites=("accept(2): EMFILE", "getrlimit(2): RLIMIT_NOFILE"),
+    needs=("descriptor-limit",),
+    connections=lambda case: 18,
+)
+def test_fd_limit(lab: Lab) -> None:
+    inside = lab.play(
+        "inside", connect(), ask("early"), wait("go", mark="ready"), ask("still"), close(), count=6
+    )
+    inside.reached("ready")
+    lab.bystanders.pause("comer")
+    limit = lab.inject(LimitDescriptors(spare=2))
+    outside = lab.play(
+        "outside",
+        connect(),
+        ask("late", within_s=20),
+        close(),
+        count=12,
+        must="served-or-refused",
+    )
+    outside.reached("connected")
+    lab.prove(
+        "accept fails: clients wait in the accept queue, or are turned away",
+        lab.wait_for({"accept_queue": {"port": lab.port, "at_least": 1}}, within_s=1.0)
+        or outside.reached("ended", count=1),
+    )
+    lab.trigger(inside)
+    lab.look_at_cpu("while no descriptor is free")
+    inside.go()
+    inside.ended()
+    lab.heal(limit)
+    outside.ended(within_s=15)
+    lab.expect_removed(inside, outside)
+
+
+@scenario(
+    "resource.fd-setsize",
+    title="More clients than select can watch",
+    expects="Served, or refused with a reason; no crash.",
+    why="select ends at descriptor 1 023: beyond it glibc writes past the set, Python raises.",
+    cites=("select(2): FD_SETSIZE",),
+    cases={"": 1_100},
+)
+def test_fd_setsize(lab: Lab) -> None:
+    lab.bystanders.pause("comer")
+    crowd = lab.play(
+        "crowd",
+        connect(within_s=15),
+        ask("room for me?", within_s=15),
+        wait("go", mark="in"),
+        close(),
+        count=lab.case,
+        must="served-or-refused",
+        log=False,
+    )
+    lab.trigger()
+    crowd.go()
+    crowd.ended(within_s=30)
+    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+
+
+@scenario(
+    "resource.idle-cpu",
+    title="Many idle connections",
+    expects="Close to no CPU and no wake-ups.",
+    why="Who has nothing to do sleeps in one system call; polling and busy timers show here.",
+    cites=("epoll_wait(2), poll(2), select(2): the timeout",),
+    connections=lambda case: 500,
+)
+def test_idle_cpu(lab: Lab) -> None:
+    crowd = lab.play("idle", connect(), hang(mark="in"), count=500, must="nothing", log=False)
+    crowd.reached("in", within_s=10)
+    lab.bystanders.pause()
+    lab.trigger(crowd)
+    first = lab.snapshot("idle begins")
+    lab.expect_calm("with 500 idle connections", for_s=0.5, at_most=0.05, within_s=1.5)
+    second = lab.snapshot("idle ends")
+    elapsed = second["t"] - first["t"]
+    lab.figure("wake-ups", round((switches(second) - switches(first)) / elapsed, 1), "a second")
+    crowd.drop()
+    lab.bystanders.resume()
+    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+
+
+def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -> int:
+    """How often the subject's threads went to sleep by themselves."""
+    return sum(
+        thread["switches"][0] for process in snapshot["processes"] for thread in process["threads"]
+    )
+
+
+@scenario(
+    "resource.memory",
+    title="What an idle connection costs in memory",
+    expects="Reported in KiB a connection.",
+    why="A buffer for each connection before it needs one is what many of them add up.",
+    cites=("proc(5): VmRSS",),
+    cases={"1000": 900, "10000": 10_000},
+    connections=lambda case: int(case),
+)
+def test_memory(lab: Lab) -> None:
+    before = lab.resident()
+    crowd = lab.play("idle", connect(), hang(mark="in"), count=lab.case, must="nothing", log=False)
+    crowd.reached("in", within_s=20)
+    lab.trigger(crowd)
+    lab.figure("memory", round((lab.resident() - before) / lab.case / 1024, 2), "KiB a connection")
+    crowd.drop()
+    lab.expect_removed(crowd, within_s=3.0, promise="at once, so many")
+
+
+@scenario(
+    "resource.starved",
+    title="A tenth of a CPU",
+    expects="Slow, and right.",
+    why="Time passes between any two lines of the server: races and impatient timers show.",
+    cites=("cgroups(7): cpu",),
+    needs=("cpu-limit",),
+    connections=lambda case: 20,
+)
+def test_starved(lab: Lab) -> None:
+    lab.limit(cpus=0.1)
+    lab.excuse(5.0, "the subject has a tenth of a CPU")
+    slow = lab.play(
+        "patient",
+        connect(within_s=15),
+        repeat([ask(size=2000, within_s=20)], times=5),
+        close(),
+        count=20,
+        log=False,
+    )
+    lab.trigger()
+    slow.ended(within_s=60)
+    lab.limit()
+    lab.expect_removed(slow)
+
+
+@scenario(
+    "resource.memory-limit",
+    title="A memory limit below what a hundred never-readers could claim",
+    expects="No OOM kill.",
+    why="Unbounded buffers end with the kernel's killer, and every client with them.",
+    cites=("cgroups(7): memory",),
+    needs=("memory-limit",),
+    connections=lambda case: 100,
+)
+def test_memory_limit(lab: Lab) -> None:
+    allowed = 192 * MIB + 4 * (lab.promises.max_message or 0)
+    lab.limit(memory=lab.resident() + allowed)
+    greedy = lab.play(
+        "never-reader",
+        connect(),
+        flood(8 * MIB, 16 << 10, stalled_after_s=1.0),
+        wait("go", mark="stalled"),
+        close(),
+        count=100,
+        must="nothing",
+        log=False,
+    )
+    lab.trigger(greedy)
+    greedy.reached("stalled", within_s=60)
+    greedy.go()
+    lab.expect_removed(greedy, within_s=3.0, promise="at once, so many")
+    lab.limit()
+
+
+@scenario(
+    "resource.signals",
+    title="Stopped and continued fifty times under load",
+    expects="Service goes on, no reply lost.",
+    why="Every slow system call may end early when the process was stopped.",
+    cites=("signal(7): interruption by stop signals", "epoll_wait(2): EINTR"),
+    connections=lambda case: 10,
+)
+def test_signals(lab: Lab) -> None:
+    load = lab.play(
+        "load",
+        connect(),
+        repeat([ask(size=2000, within_s=10)], every_s=0.005),
+        close(),
+        count=10,
+        log=False,
+    )
+    load.reached("connected")
+    lab.trigger()
+    for _ in range(50):
+        lab.heal(lab.inject(StopSubject()))
+    load.finish()
+    lab.expect_removed(load)
+
+
+@scenario(
+    "resource.frozen-server",
+    title="The subject stands still for 2 s and goes on",
+    expects="Every request is answered, none twice.",
+    why="Timers that ran out meanwhile fire all at once, before the data that had arrived is read.",
+    cites=("signal(7): SIGSTOP",),
+    connections=lambda case: 20,
+)
+def test_frozen_server(lab: Lab) -> None:
+    waiting = lab.play(
+        "waiting",
+        connect(),
+        ask("before"),
+        wait("go", mark="ready"),
+        ask("during", within_s=15),
+        ask("after", within_s=15),
+        close(),
+        count=20,
+        log=False,
+    )
+    waiting.reached("ready")
+    lab.trigger(waiting)
+    stop_s = min(2.0, (lab.promises.idle_timeout_s or 4.0) / 2)
+    stopped = lab.inject(StopSubject())
+    waiting.go()
+    pause = lab.play("clock", connect(), idle(stop_s), close(), must="nothing")
+    pause.ended()
+    lab.heal(stopped)
+    waiting.ended(within_s=20)
+    lab.expect_removed(waiting)
+
+
+@scenario(
+    "resource.stdout-stuck",
+    title="Nobody reads the subject's log",
+    expects="Service goes on.",
+    why="A pipe holds 64 KiB; then the write that logs a line waits for a reader, and all clients.",
+    cites=("pipe(7): capacity", "write(2): EAGAIN"),
+    connections=lambda case: 20,
+)
+def test_stdout_stuck(lab: Lab) -> None:
+    lab.hold_output(True)
+    lab.trigger()
+    churn = lab.play(
+        "churn",
+        repeat([connect(), ask("written down?"), close()], times=50),
+        count=20,
+        log=False,
+    )
+    churn.ended(within_s=30)
+    lab.hold_output(False)
+    lab.expect_removed(churn)
