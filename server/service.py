@@ -12,10 +12,11 @@ from server.clients import Clients
 from server.console import Operator
 from server.events import Log
 from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
-from server.loop import Loop, Timer
+from server.loop import Loop
 from server.models.base import READ, Poller
 from server.settings import Settings
 from server.stop import StopRequest
+from server.timers import Timer
 from server.transport import Transport
 
 ACCEPT_BATCH = 256

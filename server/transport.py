@@ -15,8 +15,8 @@ from server.listener import Peer
 from server.models.base import BROKEN, READ, WRITE
 
 if TYPE_CHECKING:
-    from server.loop import Timer
     from server.service import Service
+    from server.timers import Timer
 
 RECEIVE_SIZE = 2**16
 """Bytes read at once. malloc serves larger buffers by mmap, which costs more than the copying."""
