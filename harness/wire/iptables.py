@@ -40,7 +40,7 @@ from harness.wire.inject import MARK
 from harness.wire.rules import IN, Rule
 
 _BINARY: dict[int, str] = {socket.AF_INET: "iptables", socket.AF_INET6: "ip6tables"}
-_BACKENDS = ("", "-nft", "-legacy")  # what the system chose, and then what it may have besides
+_BACKENDS: tuple[str, ...] = ("", "-nft", "-legacy")  # what the system chose, then what else
 _HOOKS = {
     "iolab-in": f"PREROUTING ! -i lo -p tcp -m mark ! --mark {MARK:#x} -j iolab-in",
     "iolab-out": f"POSTROUTING ! -o lo -p tcp -m mark ! --mark {MARK:#x} -j iolab-out",

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,9 +114,13 @@ class Cell:
             except Exception as error:
                 answer.set_exception(error)
 
-        self._requests.put(run)
-        os.eventfd_write(self._bell, 1)
+        self.later(run)
         return answer.result(GENEROUS_S)
+
+    def later(self, what: Callable[[], None]) -> None:
+        """Run `what` in the loop's thread, some time soon."""
+        self._requests.put(what)
+        os.eventfd_write(self._bell, 1)
 
     def rule(self, **fields: Any) -> int:
         """Add a rule on the server's port, of the client's address, and answer its number."""
@@ -158,9 +163,24 @@ class Cell:
         server.settimeout(GENEROUS_S)
         return client, server
 
+    def saved_tables(self, backend: str = "") -> list[str]:
+        """All iptables rules of the pod, of both families."""
+        saved = []
+        for program in (f"iptables{backend}-save", f"ip6tables{backend}-save"):
+            ended = subprocess.run([program], capture_output=True, text=True, check=True)
+            saved += [line for line in ended.stdout.splitlines() if line.startswith("-A")]
+        return saved
+
+    def wait_until(self, condition: Callable[[], Any], what: str) -> None:
+        """Look again and again until the condition holds; AssertionError if it never does."""
+        deadline = time.monotonic() + GENEROUS_S
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} never came; events: {self.events}"
+            time.sleep(0.01)
+
     def close(self) -> None:
-        self._requests.put(self._loop.stop)
-        os.eventfd_write(self._bell, 1)
+        """Close the wire and stop its loop; once is enough."""
+        self.later(self._loop.stop)
         self._thread.join(GENEROUS_S)
 
     def _run(self) -> None:
@@ -191,6 +211,7 @@ def in_cell(body: Body) -> Callable[[str, int], None]:
             capture_output=True,
             text=True,
             check=False,
+            timeout=4 * GENEROUS_S,
         )
         if ended.returncode == _SKIPPED:
             pytest.skip(ended.stderr.strip())
