@@ -1,0 +1,153 @@
+"""`make lab`: a lab from its start to its summary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from harness.backends import choose
+from harness.backends.base import Backend
+from harness.live import capture
+from harness.live import setting as settings
+from harness.live.door import Door
+from harness.live.editor import Editor
+from harness.live.plain import Plain
+from harness.live.session import LabFailed, Session
+from harness.live.setting import Setting
+from harness.live.state import State
+from harness.live.stop import Stoppable, Stopped
+from harness.live.summary import summary
+from harness.live.terminal import CTRL_C, Terminal, opened
+from harness.live.view import view
+from harness.progress import Progress
+from harness.run import VARIABLE, current_id
+
+TICK_S = 0.1
+FRAME_EVERY_S = 0.25
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the lab; exit status 0, also by Ctrl-C; 1 if it failed, 128 + N by signal N."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    setting = settings.read(arguments, terminal=terminal)
+    console = Console(highlight=False, soft_wrap=True)
+    run_id = os.environ[VARIABLE] = current_id()
+    backend: Backend | None = None
+    with Stoppable() as stoppable:
+        try:
+            backend, why = choose.choose(setting.backend, run_id)
+            console.print(why, markup=False)
+            backend.prepare()
+            _run(setting, backend, console, terminal)
+        except LabFailed as failed:
+            print(f"iolab: {failed}", file=sys.stderr)
+            return failed.status
+        except Stopped as stopped:
+            with contextlib.suppress(OSError):  # a terminal that hung up takes no words
+                print(f"iolab: ended by {stopped}", file=sys.stderr, flush=True)
+            return 128 + stopped.number
+        finally:
+            stoppable.ignore()
+            if backend is not None:
+                backend.close()
+    return 0
+
+
+def _run(setting: Setting, backend: Backend, console: Console, terminal: bool) -> None:
+    """Start the lab, show it until it ends, and print the summary. Raises LabFailed, Stopped."""
+    state = _state(setting, backend.name)
+    session = Session(backend, setting.definition, setting.subject, state)
+    with Progress() as progress:
+        progress.doing("starting server and probe")
+        remarks = session.start()
+    for remark in remarks:
+        console.print(remark, markup=False)
+    state.began = state.now = time.monotonic()
+    state.until = None if setting.duration_s is None else state.began + setting.duration_s
+    with Door(session):
+        if terminal and setting.capture is None:
+            with opened(console, sys.stdin.fileno()) as screen:
+                _watch(session, screen)
+        else:
+            _tell(session, console)
+    if setting.capture is not None:
+        capture.write(state, setting.capture)
+    with Progress() as progress:
+        progress.doing("ending the lab, and removing everything")
+        ending = session.finish()
+        backend.close()
+    console.print(summary(state, ending))
+
+
+def _state(setting: Setting, backend: str) -> State:
+    server = setting.definition.server
+    now = time.monotonic()
+    state = State(
+        model=setting.subject.name,
+        title=setting.subject.title,
+        essay=setting.essay,
+        backend=backend,
+        reply=server.reply,
+        began=now,
+        until=None,
+    )
+    for client in setting.definition.clients:
+        state.add_client(client.name, setting.whats[client.name], client.count)
+    return state
+
+
+def _watch(session: Session, screen: Terminal) -> None:
+    """The live view, until the time is over or Ctrl-C."""
+    state = session.state
+    editor = Editor() if state.reply == "operator" else None
+    frame_at = 0.0
+    while not _is_over(state):
+        keys = screen.keys(TICK_S)
+        if keys is None:
+            raise Stopped(signal.SIGHUP)
+        if CTRL_C in keys:
+            return
+        if editor is not None:
+            _type(session, editor, keys)
+            state.typed, state.cursor = editor.text, editor.cursor
+        now = time.monotonic()
+        session.step(now)
+        if keys or now >= frame_at:
+            frame_at = now + FRAME_EVERY_S
+            screen.show(view(state, *screen.size))
+
+
+def _tell(session: Session, console: Console) -> None:
+    """Plain lines, until the time is over; an operator may type as well, line by line."""
+    state = session.state
+    plain = Plain(state)
+    editor = Editor()
+    # Only an operator is listened to; others may have a standard input that never ends.
+    ears = [sys.stdin.fileno()] if state.reply == "operator" else []
+    for line in plain.opening():
+        console.print(line, markup=False)
+    while not _is_over(state):
+        if select.select(ears, [], [], TICK_S)[0]:
+            data = os.read(ears[0], 1 << 16)
+            _type(session, editor, data)
+            ears = ears if data else []
+        session.step(time.monotonic())
+        for line in plain.news():
+            console.print(line, markup=False)
+
+
+def _type(session: Session, editor: Editor, keys: bytes) -> None:
+    for line in editor.type(keys):
+        if line.strip():
+            session.type(line)
+
+
+def _is_over(state: State) -> bool:
+    return state.until is not None and state.now >= state.until
