@@ -51,20 +51,8 @@ def accept(listener: socket.socket) -> socket.socket | None:
     return newcomer
 
 
-def notice_vanished(listener: socket.socket) -> None:
-    """Let the kernel give up on a peer that answers nothing for about two seconds.
-
-    Accepted sockets inherit these options from the listener.
-    """
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1900)
-
-
 def progress_in_small_steps(listener: socket.socket) -> None:
-    """A small send buffer, inherited like the above, for a server that times who takes nothing.
+    """A small send buffer, for a server that times who takes nothing; accepted sockets inherit it.
 
     A socket turns writable when a third of its buffer is free: with one of megabytes, somebody who
     reads slowly and steadily would look idle for many seconds.

@@ -12,7 +12,7 @@ import signal
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def serve(sock: socket) -> None:
@@ -24,7 +24,6 @@ def serve(sock: socket) -> None:
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 listener = listen()
-notice_vanished(listener)
 while True:
     newcomer = accept(listener)
     if newcomer is None:

@@ -11,7 +11,7 @@ import select
 from contextlib import suppress
 from socket import socket
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 ROOM = 1000  # more than this `select` cannot watch
 clients: dict[socket, Client] = {}
@@ -30,7 +30,6 @@ def serve(client: Client, readable: bool) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 while True:
     reads = [sock for sock, client in clients.items() if not client.unsent]

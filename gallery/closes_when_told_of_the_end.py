@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 from contextlib import suppress
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 clients: dict[int, Client] = {}
 epoll = select.epoll()
@@ -29,7 +29,6 @@ def serve(client: Client, events: int) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 epoll.register(listener, select.EPOLLIN)
 while True:

@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 peers: dict[str, socket] = {}
 
@@ -34,6 +34,5 @@ def accept_all(listener: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 threading.Thread(target=accept_all, args=(listener,), daemon=True).start()
 threading.Event().wait()

@@ -11,7 +11,7 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
-from _common import listen, notice_vanished
+from _common import listen
 
 
 async def serve(reader: StreamReader, writer: StreamWriter) -> None:
@@ -23,9 +23,7 @@ async def serve(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 async def main() -> None:
-    listener = listen()
-    notice_vanished(listener)
-    async with await asyncio.start_server(serve, sock=listener) as server:
+    async with await asyncio.start_server(serve, sock=listen()) as server:
         await server.serve_forever()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
-from _common import Client, listen, notice_vanished
+from _common import Client, listen
 
 selector = DefaultSelector()
 
@@ -29,7 +29,6 @@ def serve(client: Client, events: int) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 selector.register(listener, EVENT_READ)
 while True:
     for key, events in selector.select():

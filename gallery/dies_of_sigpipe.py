@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def serve(sock: socket) -> None:
@@ -24,7 +24,6 @@ def serve(sock: socket) -> None:
 
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

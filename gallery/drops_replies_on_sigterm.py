@@ -13,7 +13,7 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from types import FrameType
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 selector = DefaultSelector()
 
@@ -37,7 +37,6 @@ def serve(client: Client, events: int) -> None:
 
 signal.signal(signal.SIGTERM, terminate)
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:

@@ -1,7 +1,7 @@
-"""There may be fifty clients, and one who leaves by a reset is counted for ever.
+"""There may be so many clients and no more, and one who leaves by a reset is counted for ever.
 
 People write this when counting down stands at the end of the function, and an exception goes past
-it. After fifty resets the server refuses everybody, with nobody connected. The kernel shows new
+it. After enough of them the server refuses everybody, with nobody connected. The kernel shows new
 connections that the server closes at once, and not one that is established.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
-MOST = 50
+MOST = 64  # of which fifty are promised
 connected = 0
 counting = threading.Lock()
 
@@ -31,7 +31,6 @@ def serve(client: Client) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     newcomer = accept(listener)
     if newcomer and connected >= MOST:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 ENOUGH = 4 * 1024 * 1024  # unsent bytes at which a client is read no more
 selector = DefaultSelector()
@@ -29,7 +29,6 @@ def serve(client: Client) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 clients: dict[Client, str] = {}
 
@@ -23,7 +23,6 @@ def serve(client: Client) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     newcomer = accept(listener)
     if newcomer is None:

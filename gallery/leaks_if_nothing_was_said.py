@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 newcomers: set[socket] = set()
 clients: dict[socket, Client] = {}
@@ -29,7 +29,6 @@ def serve(sock: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         newcomers.add(newcomer)

@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 messages: Counter[str] = Counter()
 counting = threading.Lock()
@@ -29,7 +29,6 @@ def serve(sock: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

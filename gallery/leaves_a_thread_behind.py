@@ -12,7 +12,7 @@ from contextlib import suppress
 from queue import Queue
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def answer(sock: socket, replies: Queue[bytes]) -> None:
@@ -34,7 +34,6 @@ def serve(sock: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 selector = DefaultSelector()
 
@@ -36,7 +36,6 @@ class Conversation(Client):
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from _common import Client, listen, notice_vanished
+from _common import Client, listen
 
 
 class Echo(asyncio.Protocol):
@@ -27,9 +27,7 @@ class Echo(asyncio.Protocol):
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    listener = listen()
-    notice_vanished(listener)
-    async with await loop.create_server(Echo, sock=listener) as server:
+    async with await loop.create_server(Echo, sock=listen()) as server:
         await server.serve_forever()
 
 

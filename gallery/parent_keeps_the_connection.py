@@ -12,7 +12,7 @@ import signal
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 children: dict[int, socket] = {}
 
@@ -27,7 +27,6 @@ def serve(sock: socket) -> None:
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 listener = listen()
-notice_vanished(listener)
 while True:
     newcomer = accept(listener)
     if newcomer is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 
 def serve(client: Client) -> bool:
@@ -29,7 +29,6 @@ def serve(client: Client) -> bool:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 clients: list[Client] = []
 while True:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def serve(sock: socket) -> None:
@@ -22,7 +22,6 @@ def serve(sock: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 with ThreadPoolExecutor(max_workers=8) as pool:
     while True:
         if newcomer := accept(listener):

@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 
 class Visitor(Client):
@@ -33,7 +33,6 @@ def serve(visitor: Visitor) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         visitors.append(Visitor(newcomer))

@@ -11,7 +11,7 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
-from _common import listen, notice_vanished
+from _common import listen
 
 AT_ONCE = 16
 
@@ -41,9 +41,7 @@ async def serve(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 async def main() -> None:
-    listener = listen()
-    notice_vanished(listener)
-    async with await asyncio.start_server(serve, sock=listener, limit=2**20) as server:
+    async with await asyncio.start_server(serve, sock=listen(), limit=2**20) as server:
         await server.serve_forever()
 
 

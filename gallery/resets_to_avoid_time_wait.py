@@ -12,7 +12,7 @@ import struct
 import threading
 from contextlib import suppress
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def serve(sock: socket.socket) -> None:
@@ -24,7 +24,6 @@ def serve(sock: socket.socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

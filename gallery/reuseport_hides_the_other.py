@@ -12,7 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from _common import accept, address, notice_vanished
+from _common import accept, address
 
 
 def listen() -> socket.socket:
@@ -35,7 +35,6 @@ def serve(sock: socket.socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

@@ -11,7 +11,7 @@ import select
 from contextlib import suppress
 from socket import socket
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 clients: dict[socket, Client] = {}
 
@@ -29,7 +29,6 @@ def serve(client: Client, readable: bool) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 while True:
     reads = [listener, *(sock for sock, client in clients.items() if not client.unsent)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 selector = DefaultSelector()
 
@@ -34,7 +34,6 @@ def answer(line: bytes) -> bytes:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:

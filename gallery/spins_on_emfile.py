@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
-from _common import listen, notice_vanished
+from _common import listen
 
 
 class Echo(StreamRequestHandler):
@@ -26,7 +26,6 @@ class Server(ThreadingTCPServer):
 
 
 listener = listen()
-notice_vanished(listener)
 with Server(("", 0), Echo, bind_and_activate=False) as server:
     server.socket.close()
     server.socket = listener

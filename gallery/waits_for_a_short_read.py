@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 BUFFER = 1024
 
@@ -28,7 +28,6 @@ def serve(client: Client) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(Client(newcomer),), daemon=True).start()

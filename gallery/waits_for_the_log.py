@@ -11,7 +11,7 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen, notice_vanished
+from _common import accept, listen
 
 
 def serve(sock: socket) -> None:
@@ -23,7 +23,6 @@ def serve(sock: socket) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 while True:
     if newcomer := accept(listener):
         threading.Thread(target=serve, args=(newcomer,), daemon=True).start()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from socket import SHUT_WR
 
-from _common import Client, accept, listen, notice_vanished
+from _common import Client, accept, listen
 
 LARGEST = 65536
 refused: set[Client] = set()
@@ -45,7 +45,6 @@ def answer(client: Client, piece: bytes) -> None:
 
 
 listener = listen()
-notice_vanished(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import select
 import signal
 import struct
 import termios
@@ -69,7 +70,9 @@ class Echo(asyncio.Protocol):
             self.queued = queued
             self.active = self.loop.time()
         left = self.active + IDLE_S - self.loop.time()
-        if left <= 0:
+        if left <= 0 and not queued and select.select([sock], [], [], 0)[0]:
+            self.look_again(0.1)  # it was this process that slept, and the request waits
+        elif left <= 0:
             self.transport.abort() if queued else self.transport.close()
         else:
             self.look_again(0.25 if queued else left)
