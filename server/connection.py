@@ -297,6 +297,11 @@ class Connection:
         return 0
 
     @property
+    def takes_data(self) -> bool:
+        """`receive_data` and `receive_eof` may be called: a read that is under way has a use."""
+        return self.state in _READING
+
+    @property
     def wants_read(self) -> bool:
         """Bytes from the peer are of use now. False while it does not take its answers."""
         return self.state in _READING and not self._held

@@ -8,7 +8,27 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from server.models.base import Model
 
-NAMES = ("blocking", "threaded", "nonblocking", "select", "poll", "epoll", "sigio", "asyncio")
+NAMES = (
+    "blocking",
+    "threaded",
+    "nonblocking",
+    "select",
+    "poll",
+    "epoll",
+    "sigio",
+    "asyncio",
+    "uring",
+)
+    "blocking",
+    "threaded",
+    "nonblocking",
+    "select",
+    "poll",
+    "epoll",
+    "sigio",
+    "asyncio",
+    "uring",
+)
 
 BEST_FIRST = ("epoll", "poll", "select")
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, TypeVar
@@ -100,6 +100,11 @@ class Server:
     def descriptors(self) -> int:
         """How many descriptors the process holds."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def lowest_free_descriptor(self) -> int:
+        """The number that the next descriptor will get: the limit at which there is no next."""
+        used = {int(name) for name in os.listdir(f"/proc/{self.process.pid}/fd")}
+        return next(number for number in count() if number not in used)
 
     def cpu_s(self) -> float:
         """CPU seconds used so far, by proc(5)."""

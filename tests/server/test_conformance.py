@@ -256,7 +256,7 @@ def test_out_of_descriptors_serves_on_and_recovers(crowd_model: str, start: Star
     assert first.ask(b"first") == b"first"
     pid = server.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (server.descriptors(), hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (server.lowest_free_descriptor(), hard))
     late = server.connect()
     assert server.event("accept-failed")["error"] == "EMFILE"
     before = server.cpu_s()

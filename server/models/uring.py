@@ -1,0 +1,312 @@
+"""Completion: io_uring, the nearest that Linux has to the asynchronous IO of the textbooks.
+
+While it waits, the process sleeps in `io_uring_enter`. In all other models the kernel says that a
+socket *is ready*, and the process then calls `recv` and copies. Here the process says once "receive
+from this socket, again and again", the kernel copies into a buffer of a pool when bytes come, and
+what it reports is that it *has been done*. Accepting and sending are submitted in the same way, and
+one system call submits all that a round has brought and fetches all that is complete.
+
+So a client here has operations under way. Its socket may be closed only when they have ended, or
+the kernel would keep it open for them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from server import errors, tcp
+from server.clients import Clients
+from server.connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
+from server.console import Operator
+from server.events import Log
+from server.listener import ACCEPT_RETRY_S, Listener, Peer
+from server.ring import Ring
+from server.settings import Settings
+from server.stop import StopRequest
+from server.timers import Timer, Timers
+
+STDIN = 0
+
+# A tag is a client's number and what is being done for it; number 0 is the server.
+RECEIVE, SEND, ACCEPT, STOP, TYPED = range(1, 6)
+_KINDS = 8
+
+
+class Client:
+    """A socket, its operations under way, and the connection that decides what to do."""
+
+    __slots__ = (
+        "_cancelled",
+        "_fd",
+        "_receiving",
+        "_said_fin",
+        "_sending",
+        "_server",
+        "_socket",
+        "_timer",
+        "connection",
+        "number",
+        "peer",
+    )
+
+    def __init__(self, server: UringServer, sock: socket.socket, peer: Peer) -> None:
+        self.number = server.clients.next_number()
+        self.peer = peer
+        self.connection: Connection = server.clients.new_connection(self.number)
+        self._server = server
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._receiving = True
+        self._sending = b""
+        self._cancelled = False
+        self._said_fin = False
+        self._timer: Timer | None = None
+        server.ring.receive(self._fd, self.number * _KINDS + RECEIVE)
+        self._set_timer(self.connection.patience)
+
+    def on_received(self, result: int, flags: int) -> None:
+        """The kernel has received a piece, or will receive no more."""
+        connection = self.connection
+        ring = self._server.ring
+        if not flags & ring.MORE:
+            self._receiving = self._cancelled = False
+        if result > 0:
+            data = ring.received(result, flags)
+            if connection.takes_data:
+                connection.receive_data(data)
+                self._send()
+        elif result == 0:
+            if connection.takes_data:
+                connection.receive_eof()
+        elif -result not in (errno.ENOBUFS, errno.ECANCELED) and connection.state is not CLOSED:
+            connection.abort(errors.reason("receive", OSError(-result, "")))
+        if not self._receiving or connection.output or connection.state is not OPEN:
+            self._settle()
+
+    def on_sent(self, result: int) -> None:
+        """The kernel has taken bytes, or never will."""
+        connection = self.connection
+        self._sending = b""
+        if result >= 0:
+            if connection.state is not CLOSED:
+                connection.data_sent(result)
+                self._send()
+        elif -result != errno.ECANCELED and connection.state is not CLOSED:
+            connection.abort(errors.reason("send", OSError(-result, "")))
+        if not self._receiving or connection.output or connection.state is not OPEN:
+            self._settle()
+
+    def _send(self) -> None:
+        output = self.connection.output
+        if output and not self._sending:
+            self._sending = bytes(output)
+            self._server.ring.send(self._fd, self._sending, self.number * _KINDS + SEND)
+
+    def _settle(self) -> None:
+        """Follow what the connection wants by now."""
+        connection = self.connection
+        if connection.state is CLOSED:
+            self._close()
+            return
+        self._send()
+        if connection.wants_fin and not self._said_fin:
+            self._said_fin = True
+            if self._server.stopping and not tcp.unacknowledged(self._socket):
+                self.abandon("shutdown")
+                return
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                connection.abort(errors.reason("send", error))
+                self._close()
+                return
+            self._set_timer(connection.patience)
+        if connection.wants_read and not self._receiving:
+            self._receiving = True
+            self._server.ring.receive(self._fd, self.number * _KINDS + RECEIVE)
+        elif not connection.wants_read and self._receiving and not self._cancelled:
+            self._cancelled = True
+            self._server.ring.cancel(self.number * _KINDS + RECEIVE)
+        if connection.state is STOPPING and not connection.output:
+            self._server.timers.call_later(0, self._look_for_unread)
+
+    def _look_for_unread(self) -> None:
+        if self.connection.state is STOPPING and not tcp.unread(self._socket):
+            self.connection.input_drained()
+            if self.connection.state is LINGERING:
+                self._settle()
+
+    def _set_timer(self, delay: float) -> None:
+        timers = self._server.timers
+        if self._timer is not None:
+            timers.cancel(self._timer)
+        self._timer = timers.call_later(delay, self._on_timer) if delay else None
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self.connection.state is CLOSED:
+            return
+        again = self.connection.expire(tcp.quiet_for(self._socket))
+        if again:
+            self._set_timer(again)
+        else:
+            self._close()
+
+    def answer(self, text: bytes) -> bool:
+        """Send the operator's answer to the oldest waiting message; False if none waits."""
+        answered = self.connection.answer(text)
+        self._settle()
+        return answered
+
+    def finish(self, reason: str) -> None:
+        """End it in good order from our side."""
+        self.connection.finish(reason)
+        self._settle()
+
+    def stop(self) -> None:
+        """The server stops: finish what has begun."""
+        if self.connection.state is not CLOSED:
+            self.connection.stop()
+            self._settle()
+
+    def abandon(self, reason: str) -> None:
+        """Time is up: let go of the peer now."""
+        if self.connection.state is not CLOSED:
+            self.connection.abort(reason)
+            self._close()
+
+    def _close(self) -> None:
+        """Close the socket once nothing is under way on it."""
+        ring = self._server.ring
+        if self._receiving and not self._cancelled:
+            self._cancelled = True
+            ring.cancel(self.number * _KINDS + RECEIVE)
+        if self._sending:
+            ring.cancel(self.number * _KINDS + SEND)
+        if self._receiving or self._sending:
+            return
+        if self._timer is not None:
+            self._server.timers.cancel(self._timer)
+            self._timer = None
+        tcp.let_go(self._socket, self.connection)
+        self._server.on_closed(self)
+
+
+class UringServer:
+    """Listener, signals and operator as operations of one ring."""
+
+    def __init__(self, settings: Settings, listener: Listener, log: Log, stop: StopRequest) -> None:
+        self.clients: Clients[Client] = Clients(settings, log)
+        self.ring = Ring()
+        self.timers = Timers()
+        self.stopping = False
+        self._settings = settings
+        self._listener = listener
+        self._log = log
+        self._stop_request = stop
+        self._operator = Operator(self.clients, log)
+        self._resting: Timer | None = None
+        self._running = True
+
+    def run(self) -> None:
+        """Serve until a signal asks to stop, and the grace time at most after it."""
+        self._listener.socket.setblocking(True)  # else the kernel gives up where it should wait
+        self.ring.accept(self._listener.fileno(), ACCEPT)
+        self.ring.poll(self._stop_request.fileno(), STOP)
+        if self._settings.reply == "operator":
+            self.ring.poll(STDIN, TYPED)
+        timeout = None
+        while self._running:
+            for tag, result, flags in self.ring.wait(timeout):
+                number, kind = divmod(tag, _KINDS)
+                if number:
+                    client = self.clients.get(number)
+                    if client is None:
+                        continue
+                    if kind == RECEIVE:
+                        client.on_received(result, flags)
+                    else:
+                        client.on_sent(result)
+                elif kind == ACCEPT:
+                    self._on_accepted(result, flags)
+                elif kind == STOP:
+                    self._on_stop()
+                elif kind == TYPED:
+                    self._on_typed()
+            timeout = self.timers.ring() if self.timers else None
+        self.ring.close()
+
+    def _on_accepted(self, result: int, flags: int) -> None:
+        if result >= 0:
+            self._admit(socket.socket(fileno=result))
+        elif -result in errors.OUT_OF_DESCRIPTORS:
+            self.clients.accept_failed(errors.name(-result))
+            self._resting = self.timers.call_later(ACCEPT_RETRY_S, self._resume)
+            return
+        if not flags & self.ring.MORE and not self.stopping:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._resting = None
+        if not self.stopping:
+            self.ring.accept(self._listener.fileno(), ACCEPT)
+
+    def _admit(self, sock: socket.socket) -> None:
+        try:
+            host, port = sock.getpeername()[:2]
+        except OSError:  # it was reset while it waited
+            sock.close()
+            return
+        peer = (host.removeprefix("::ffff:"), port)
+        if self.clients.admit(sock, peer):
+            client = Client(self, sock, peer)
+            self.clients.accepted(client)
+            if self.stopping:
+                client.stop()
+
+    def on_closed(self, client: Client) -> None:
+        """The client's socket is closed, so there may be room for another."""
+        self.clients.closed(client)
+        if self._resting is not None:
+            self.timers.cancel(self._resting)
+            self._resume()
+        if self.stopping and not self.clients:
+            self._running = False
+
+    def _on_stop(self) -> None:
+        name = self._stop_request.take()
+        self._log.event("stopping", signal=name, connections=len(self.clients))
+        self.stopping = True
+        self.ring.cancel(ACCEPT)
+        self._listener.close()
+        for client in self.clients:
+            client.stop()
+        self.timers.call_later(self._settings.grace, self._end_grace)
+        if not self.clients:
+            self._running = False
+
+    def _end_grace(self) -> None:
+        for client in self.clients:
+            client.abandon("grace")
+
+    def _on_typed(self) -> None:
+        typed = os.read(STDIN, 2**16)
+        self._operator.feed(typed)
+        if typed:
+            self.ring.poll(STDIN, TYPED)
+
+
+def unavailable() -> str | None:
+    try:
+        Ring().close()
+    except ImportError:
+        return "the package liburing is not installed"
+    except OSError as error:
+        return f"this kernel refuses io_uring ({errors.name(error.errno)})"
+    return None
+
+
+def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -> None:
+    UringServer(settings, listener, log, stop).run()

@@ -1,0 +1,166 @@
+"""An io_uring: operations are submitted, and the kernel reports when they are complete.
+
+Two queues are shared with the kernel. Submitting writes an entry into one, completion reads an
+entry from the other, and one system call, io_uring_enter, tells the kernel to look at the first and
+waits for the second. Bytes are received into buffers that the kernel picks from a pool when they
+come, so that a silent connection has none.
+
+The PyPI package `liburing` maps the queues. Two of its habits shape this file: it raises where a
+completion says that its operation failed, and it keeps Python's lock while it waits, so the log's
+thread would stand still; the sleeping is done by a system call of our own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from importlib import import_module
+from typing import Any
+
+ENTRIES = 4096
+BUFFERS = 256
+BUFFER_SIZE = 2**14
+_POOL = 1
+
+_SYS_IO_URING_ENTER = 426  # one number on all architectures that Python runs on
+_ENTER_GETEVENTS = 1
+_ENTER_EXT_ARG = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Completion = tuple[int, int, int]
+"""Tag of the operation, its result or a negative error number, and its IORING_CQE_F flags."""
+
+
+class _TimeSpec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_longlong), ("nanoseconds", ctypes.c_longlong))
+
+
+class _GetEventsArgument(ctypes.Structure):
+    """struct io_uring_getevents_arg of <linux/io_uring.h>."""
+
+    _fields_ = (
+        ("sigmask", ctypes.c_uint64),
+        ("sigmask_size", ctypes.c_uint32),
+        ("min_wait_usec", ctypes.c_uint32),
+        ("timeout", ctypes.c_uint64),
+    )
+
+
+class Ring:
+    """One ring for one thread. `tag` names an operation in its completions: 0 to 2**63.
+
+    Raises `ImportError` where liburing is missing, and `OSError` where the kernel refuses a ring.
+    """
+
+    def __init__(self) -> None:
+        self._lib: Any = import_module("liburing")
+        lib = self._lib
+        self._ring = lib.Ring()
+        # Completions are worked out when this thread asks for them, and not in between.
+        flags = lib.IORING_SETUP_SINGLE_ISSUER | lib.IORING_SETUP_DEFER_TASKRUN
+        lib.io_uring_queue_init(ENTRIES, self._ring, flags | lib.IORING_SETUP_SUBMIT_ALL)
+        self._entry = lib.Cqe()
+        self._get_sqe = lib.io_uring_get_sqe
+        self._prep_send = lib.io_uring_prep_send
+        self._prep_provide = lib.io_uring_prep_provide_buffers
+        self._skip_success = lib.IOSQE_CQE_SKIP_SUCCESS
+        self.MORE: int = lib.IORING_CQE_F_MORE
+        """Completion flag: the operation goes on and will complete again."""
+        self._buffers = [bytearray(BUFFER_SIZE) for _ in range(BUFFERS)]
+        for number in range(BUFFERS):
+            self._provide(number)
+
+    def close(self) -> None:
+        """Give the ring back; whatever is still going on is cancelled."""
+        self._lib.io_uring_queue_exit(self._ring)
+
+    def _submission(self) -> Any:
+        entry = self._get_sqe(self._ring)
+        if entry is None:  # the queue is full: let the kernel take it
+            self._lib.io_uring_submit(self._ring)
+            entry = self._get_sqe(self._ring)
+        return entry
+
+    def _provide(self, number: int) -> None:
+        entry = self._submission()
+        self._prep_provide(entry, self._buffers[number], 1, _POOL, number)
+        entry.flags = self._skip_success
+
+    def accept(self, fd: int, tag: int) -> None:
+        """Accept connections on `fd` until an error: a completion with a descriptor for each."""
+        entry = self._submission()
+        self._lib.io_uring_prep_multishot_accept(entry, fd)
+        entry.user_data = tag
+
+    def poll(self, fd: int, tag: int) -> None:
+        """Complete once `fd` is readable."""
+        entry = self._submission()
+        self._lib.io_uring_prep_poll_add(entry, fd, 1)
+        entry.user_data = tag
+
+    def receive(self, fd: int, tag: int) -> None:
+        """Receive from `fd` again and again until the end: a completion for each piece."""
+        entry = self._submission()
+        self._lib.io_uring_prep_recv_multishot(entry, fd)
+        entry.flags = self._lib.IOSQE_BUFFER_SELECT
+        self._lib.io_uring_sqe_set_buf_group(entry, _POOL)
+        entry.user_data = tag
+
+    def received(self, count: int, flags: int) -> bytes:
+        """The bytes of a completed receive; its buffer goes back to the pool."""
+        number = flags >> 16  # IORING_CQE_BUFFER_SHIFT
+        data = bytes(memoryview(self._buffers[number])[:count])
+        self._provide(number)
+        return data
+
+    def send(self, fd: int, data: bytes, tag: int) -> None:
+        """Send; completes with how much was sent. `data` is to be kept until then."""
+        entry = self._submission()
+        self._prep_send(entry, fd, data)
+        entry.user_data = tag
+
+    def cancel(self, tag: int) -> None:
+        """Cancel the operation of that tag, which then completes with ECANCELED if it can."""
+        entry = self._submission()
+        self._lib.io_uring_prep_cancel64(entry, tag)
+        entry.flags = self._skip_success
+        entry.user_data = 0
+
+    def wait(self, timeout: float | None) -> list[Completion]:
+        """Submit, wait up to `timeout` seconds or for ever, and give what has completed."""
+        lib, ring = self._lib, self._ring
+        try:
+            lib.io_uring_submit_and_get_events(ring)
+        except OSError as error:
+            # Interrupted, or more has completed than the queue holds: reap first.
+            if error.errno not in (errno.EINTR, errno.EBUSY, errno.EAGAIN):
+                raise
+        if timeout != 0 and not lib.io_uring_cq_ready(ring):
+            self._sleep(timeout)
+        completions: list[Completion] = []
+        entry = self._entry
+        for _ in lib.CqeIter(ring, entry):
+            cqe = entry[0]
+            try:
+                result = cqe.res
+            except OSError as error:
+                result = -(error.errno or errno.EIO)
+            completions.append((cqe.user_data, result, cqe.flags))
+        lib.io_uring_cq_advance(ring, len(completions))
+        return completions
+
+    def _sleep(self, timeout: float | None) -> None:
+        argument = _GetEventsArgument()
+        if timeout is not None:
+            limit = _TimeSpec(int(timeout), int(timeout % 1 * 1e9))
+            argument.timeout = ctypes.addressof(limit)
+        _libc.syscall(
+            ctypes.c_long(_SYS_IO_URING_ENTER),
+            ctypes.c_uint(self._ring.ring_fd),
+            ctypes.c_uint(0),
+            ctypes.c_uint(1),
+            ctypes.c_uint(_ENTER_GETEVENTS | _ENTER_EXT_ARG),
+            ctypes.byref(argument),
+            ctypes.c_size_t(ctypes.sizeof(argument)),
+        )  # timed out, interrupted, or complete: the queue knows
