@@ -48,6 +48,7 @@ class Driver:
         self._received = b""
         self._messages: list[Message] = []
         self._number = 0
+        self._printed: dict[int, str] = {}  # by process: what follows the last line taken
         self.ready = self.event("ready")
 
     def close(self) -> str:
@@ -110,13 +111,14 @@ class Driver:
 
     def line(self, pid: int) -> str:
         """The next line that a spawned process prints."""
-        text = ""
-        while not text.endswith("\n"):
+        text = self._printed.pop(pid, "")
+        while "\n" not in text:
             text += self.event("output", pid=pid, stream="stdout")["data"]
-        return text.rstrip("\n")
+        line, _, self._printed[pid] = text.partition("\n")
+        return line
 
     def _next(self, wanted: Callable[[Message], bool]) -> Message:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + 2 * PATIENCE_S  # a `wait` may take all its patience
         looked = 0
         while True:
             for at in range(looked, len(self._messages)):

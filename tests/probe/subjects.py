@@ -26,7 +26,11 @@ def listen(host: str = "127.0.0.1", backlog: int = 128) -> socket.socket:
 
 def keep(host: str = "127.0.0.1") -> NoReturn:
     """Accepts, never reads and never closes: what its clients leave behind stays."""
-    listener = listen(host)
+    accept_and_keep(listen(host))
+
+
+def accept_and_keep(listener: socket.socket) -> NoReturn:
+    """For ever."""
     kept = []
     while True:
         kept.append(listener.accept())
@@ -111,7 +115,7 @@ def fork_without_end() -> NoReturn:
 def think() -> NoReturn:
     """Two threads: one waits in `accept`, one burns CPU."""
     listener = listen()
-    threading.Thread(target=listener.accept, daemon=True).start()
+    threading.Thread(target=accept_and_keep, args=(listener,), daemon=True).start()
     while True:
         pass
 
