@@ -8,20 +8,22 @@ beside the loop while the probe works on (`Runner.start`), and at once when it e
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
 from harness.probe.loop import READ, Loop
 
+INHERITED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program, its arguments, what it reads, and one descriptor that it inherits."""
+    """A program (its path first), what it reads, and a descriptor that it has as `INHERITED`."""
 
-    argv: Sequence[str]
+    argv: list[str]
     text: str
     inherit: int
     environment: dict[str, str]
@@ -29,11 +31,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a program wrote, and its exit status: negative for a signal."""
+    """What a program wrote, its complaints in one line, and its exit status.
+
+    The status is negative for a signal, and None when somebody else has taken it: success has to be
+    seen by what the program was to bring about.
+    """
 
     output: str
     errors: str
-    status: int
+    status: int | None
 
 
 Plan = Generator[Command, Outcome, Any]
@@ -103,31 +109,36 @@ class _Process:
 
     def __init__(self, command: Command) -> None:
         self._chunks: list[bytes] = []
-        self._errors = os.fdopen(os.memfd_create("errors"), "w+b")
-        with os.fdopen(os.memfd_create("input"), "w+b") as source:
-            source.write(command.text.encode())
-            source.seek(0)
-            try:
-                self._process = subprocess.Popen(
-                    command.argv,
-                    stdin=source,
-                    stdout=subprocess.PIPE,
-                    stderr=self._errors,
-                    env=os.environ | command.environment,
-                    pass_fds=(command.inherit,),
-                )
-            except BaseException:
-                self._errors.close()
-                raise
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
+        self._errors = _memory_file(b"")
+        source = _memory_file(command.text.encode())
+        self._output, output = os.pipe()
+        try:
+            self._pid = os.posix_spawn(
+                command.argv[0],
+                command.argv,
+                {**os.environ, **command.environment},
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, source, 0),
+                    (os.POSIX_SPAWN_DUP2, output, 1),
+                    (os.POSIX_SPAWN_DUP2, self._errors, 2),
+                    (os.POSIX_SPAWN_DUP2, command.inherit, INHERITED),
+                ],
+                setsigdef=[signal.SIGPIPE],  # which Python itself ignores
+            )
+        except OSError:
+            os.close(self._output)
+            os.close(self._errors)
+            raise
+        finally:
+            os.close(source)
+            os.close(output)
 
     def fileno(self) -> int:
-        return self._output.fileno()
+        return self._output
 
     def ended(self) -> bool:
         """Read what is there, once. Whether that was the end of the output."""
-        chunk = os.read(self.fileno(), 1 << 16)
+        chunk = os.read(self._output, 1 << 16)
         self._chunks.append(chunk)
         return not chunk
 
@@ -135,9 +146,21 @@ class _Process:
         """Wait for the end. A program that has closed its output is about to end."""
         while not self.ended():
             pass
-        status = self._process.wait()
-        self._output.close()
-        with self._errors:
-            self._errors.seek(0)
-            errors = self._errors.read().decode(errors="replace").strip()
-        return Outcome(b"".join(self._chunks).decode(errors="replace"), errors, status)
+        try:
+            _, status = os.waitpid(self._pid, 0)
+        except ChildProcessError:
+            code = None  # the probe, which reaps every child of its own, was quicker
+        else:
+            code = os.waitstatus_to_exitcode(status)
+        os.close(self._output)
+        os.lseek(self._errors, 0, os.SEEK_SET)
+        with os.fdopen(self._errors, "rb") as errors:
+            complaint = " ".join(errors.read().decode(errors="replace").split())
+        return Outcome(b"".join(self._chunks).decode(errors="replace"), complaint, code)
+
+
+def _memory_file(content: bytes) -> int:
+    descriptor = os.memfd_create("command")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

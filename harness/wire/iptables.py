@@ -35,7 +35,7 @@ import socket
 from collections.abc import Generator, Iterable
 from typing import NamedTuple
 
-from harness.wire.commands import Command, Outcome, Plan
+from harness.wire.commands import INHERITED, Command, Outcome, Plan
 from harness.wire.inject import MARK
 from harness.wire.rules import IN, Rule
 
@@ -46,6 +46,7 @@ _HOOKS = {
     "iolab-out": f"POSTROUTING ! -o lo -p tcp -m mark ! --mark {MARK:#x} -j iolab-out",
 }
 _SET_UP = [f":{chain} - [0:0]" for chain in _HOOKS] + [f"-A {hook}" for hook in _HOOKS.values()]
+_UNHOOK = [f"-D {hook}" for hook in _HOOKS.values()]
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
@@ -61,32 +62,31 @@ class Tables:
         self._families = tuple(families)
         self._backends: dict[int, str] = {}  # families that are set up, and how
         self._rules: dict[int, Rule] = {}
+        self._said = ""  # what the last change complained of
         self._lock = os.memfd_create("xtables.lock")
 
     def add(self, number: int, rule: Rule) -> Plan:
         """Put the rule's lines in place and see them there. Raises TablesError."""
         placed = []
+        lines = _lines(number, rule, self._queue)
+        changes = [f"-I {line.chain} 1 {line.counting}" for line in lines]
+        changes += [f"-A {line.chain} {line.queueing}" for line in lines]
         try:
             for family in self._families_of(rule):
                 yield from self._set_up(family)
-                lines = _lines(number, rule, self._queue)
-                yield from self._restore(
-                    family,
-                    [f"-I {line.chain} 1 {line.counting}" for line in lines]
-                    + [f"-A {line.chain} {line.queueing}" for line in lines],
-                )
                 placed.append(family)
-                listing = yield from self._save(family)
-                seen = sum(_comment(number) in line.split() for line in listing)
-                hooked = sum(line.partition("] -A ")[2] in _HOOKS.values() for line in listing)
-                if seen != 2 * len(lines) or hooked != len(_HOOKS):
-                    raise TablesError(
-                        f"{self._program(family)}: of rule {number}, {seen} of {2 * len(lines)} "
-                        f"lines and {hooked} of {len(_HOOKS)} hooks are seen in place"
+                listing = yield from self._change(family, changes)
+                seen, hooked = _count(listing, number), _count_hooks(listing)
+                if (seen, hooked) != (len(changes), len(_HOOKS)):
+                    raise self._error(
+                        family,
+                        f"{seen} of {len(changes)} lines of rule {number} and "
+                        f"{hooked} of {len(_HOOKS)} hooks are in place",
                     )
         except TablesError:
             for family in placed:
-                yield from self._delete(family, number, rule)
+                if _count((yield from self._save(family)), number):
+                    yield from self._delete(family, number, rule)
             raise
         self._rules[number] = rule
 
@@ -132,57 +132,67 @@ class Tables:
                 continue
             self._backends[family] = backend
             try:
-                if any("iolab-" in line for line in (yield from self._save(family))):
-                    yield from self._clear(family)  # left by a probe that was killed
-                yield from self._restore(family, _SET_UP)
-                return
+                hooked = _count_hooks((yield from self._change(family, _SET_UP)))
+                if hooked > len(_HOOKS):
+                    # A probe that was killed has left its own. The chains were emptied just now.
+                    surplus = _UNHOOK * (hooked // len(_HOOKS) - 1)
+                    hooked = _count_hooks((yield from self._change(family, surplus)))
+                if hooked == len(_HOOKS):
+                    return
+                raise self._error(family, f"{hooked} of {len(_HOOKS)} hooks are in place")
             except TablesError as refusal:
                 del self._backends[family]
                 refusals.append(str(refusal))
-        if not refusals:
-            raise TablesError(
-                f"{_BINARY[family]}-restore is not installed: the wire needs the package iptables"
-            )
-        raise TablesError("; ".join(refusals))
+        raise TablesError(
+            "; ".join(refusals)
+            or f"{_BINARY[family]} is not installed: the wire needs the package iptables"
+        )
 
     def _delete(self, family: int, number: int, rule: Rule) -> Plan:
         lines = _lines(number, rule, self._queue)
-        yield from self._restore(
-            family,
-            [f"-D {line.chain} {line.queueing}" for line in lines]
-            + [f"-D {line.chain} {line.counting}" for line in lines],
-        )
-        for line in (yield from self._save(family)):
-            if _comment(number) in line.split():
-                raise TablesError(f"{self._program(family)}: still there: {line}")
+        changes = [f"-D {line.chain} {line.queueing}" for line in lines]
+        changes += [f"-D {line.chain} {line.counting}" for line in lines]
+        left = _count((yield from self._change(family, changes)), number)
+        if left:
+            raise self._error(family, f"{left} lines of rule {number} are left")
 
     def _clear(self, family: int) -> Plan:
-        lines = [f"-D {hook}" for hook in _HOOKS.values()]
-        lines += [f"-F {chain}" for chain in _HOOKS] + [f"-X {chain}" for chain in _HOOKS]
-        yield from self._restore(family, lines)
-        for line in (yield from self._save(family)):
+        changes = (
+            _UNHOOK + [f"-F {chain}" for chain in _HOOKS] + [f"-X {chain}" for chain in _HOOKS]
+        )
+        for line in (yield from self._change(family, changes)):
             if "iolab-" in line:
-                raise TablesError(f"{self._program(family)}: still there: {line}")
+                raise self._error(family, f"still there: {line}")
 
-    def _restore(self, family: int, lines: list[str]) -> Plan:
+    def _change(self, family: int, lines: list[str]) -> Generator[Command, Outcome, list[str]]:
+        """Carry out all lines or none, and list what is there then."""
         text = "\n".join(["*mangle", *lines, "COMMIT", ""])
-        yield from self._run(family, "-restore", ["--noflush", "--wait"], text)
+        outcome = yield from self._run(family, "-restore", ["--noflush", "--wait"], text)
+        self._said = outcome.errors
+        return (yield from self._save(family))
 
     def _save(self, family: int) -> Generator[Command, Outcome, list[str]]:
         outcome = yield from self._run(family, "-save", ["--counters", "--table", "mangle"], "")
-        return outcome.output.splitlines()
+        listing = outcome.output.splitlines()
+        if "COMMIT" not in listing:
+            raise TablesError(f"{self._program(family)}-save: no listing; {outcome.errors}")
+        return listing
 
     def _run(
         self, family: int, tool: str, arguments: list[str], text: str
     ) -> Generator[Command, Outcome, Outcome]:
         program = self._program(family) + tool
         path = shutil.which(program, path=_PATH) or program
-        lock = {"XTABLES_LOCKFILE": f"/proc/self/fd/{self._lock}"}
+        lock = {"XTABLES_LOCKFILE": f"/proc/self/fd/{INHERITED}"}
         outcome: Outcome = yield Command([path, *arguments], text, self._lock, lock)
         if outcome.status:
-            reason = " ".join(outcome.errors.split()) or f"exit status {outcome.status}"
-            raise TablesError(f"{program}: {reason}")
+            raise TablesError(f"{program}: {outcome.errors or f'exit status {outcome.status}'}")
         return outcome
+
+    def _error(self, family: int, what: str) -> TablesError:
+        """For a change that is not seen, though the program may have ended well."""
+        said = f"; the program said: {self._said}" if self._said else ""
+        return TablesError(f"{self._program(family)}: {what}{said}")
 
     def _program(self, family: int) -> str:
         return _BINARY[family] + self._backends[family]
@@ -214,6 +224,14 @@ def _lines(number: int, rule: Rule, queue: int) -> list[_Line]:
 
 def _comment(number: int) -> str:
     return f"iolab-rule-{number}"
+
+
+def _count(listing: list[str], number: int) -> int:
+    return sum(_comment(number) in line.split() for line in listing)
+
+
+def _count_hooks(listing: list[str]) -> int:
+    return sum(line.partition("] -A ")[2] in _HOOKS.values() for line in listing)
 
 
 def _counted(line: str) -> tuple[int, int] | None:

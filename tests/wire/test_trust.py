@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
@@ -81,7 +82,8 @@ def test_loss_in_the_capture_is_a_fault_and_a_number(cell: Cell) -> None:
     for _ in range(3000):
         client.send(b"x")
         server.recv(1)
-    small.complete(lambda: loop.call_later(0, loop.stop) and None)
+    # Never at once, for a loop cannot be stopped before it runs.
+    loop.call_later(0, lambda: small.complete(loop.stop))
     loop.run()
     kept = list(small.packets(0))
     small.close()
@@ -154,6 +156,24 @@ def test_the_nft_back_end_works(cell: Cell) -> None:
 @in_cell
 def test_the_legacy_back_end_works(cell: Cell) -> None:
     _works_with(cell, "-legacy")
+
+
+@in_cell
+def test_whoever_takes_the_exit_statuses_a_change_is_known_by_its_effect(cell: Cell) -> None:
+    """The probe reaps every child of its own, those of the wire too."""
+    reap = os.waitpid
+
+    def too_late(pid: int, options: int) -> tuple[int, int]:
+        reap(pid, options)
+        raise ChildProcessError
+
+    os.waitpid = too_late
+    rule = cell.rule(action="drop")
+    assert cell.ask("rule-remove", rule=rule)["matched"] == 0
+    iptables._HOOKS["iolab-in"] = "PREROUTING -j nowhere"  # which is not what was set up
+    with pytest.raises(RequestError, match="1 of 2 hooks are in place"):
+        cell.rule(action="drop")
+    os.waitpid = reap
 
 
 @in_cell
