@@ -23,6 +23,7 @@ from client.replies import Replies
 _CHUNK = 64 * 1024
 _CHUNKS = 16  # at most so many at once, so that one fast peer does not hold up the others
 _INCOMING = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_TROUBLE = select.EPOLLHUP | select.EPOLLERR
 _ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -139,6 +140,13 @@ class Connection:
         """Whether something waits to be handed to the kernel."""
         return bool(self._outbox)
 
+    def check_sendable(self) -> None:
+        """As `check`, and the peer must not have ended."""
+        if self.wrong is not None or self.broken is not None:
+            self.check()
+        if self.eof_at is not None:
+            raise self.ended_early()
+
     def check(self) -> None:
         """Raise Failed with what has gone wrong with the replies or the connection."""
         trouble = self.wrong or self.broken
@@ -156,12 +164,23 @@ class Connection:
     def listen(self) -> None:
         """Read from now on whatever comes."""
         self.reading = True
-        self.read()
+        if self._readable:
+            self._read(_ENDING)
 
     def send(self, source: Source, at: int = 0, end: int | None = None, flags: int = 0) -> None:
         """Send the bytes of `source` from `at` to before `end`, now as many as the kernel takes."""
-        self._outbox.append(_Parcel(source, at, source.length if end is None else end, flags))
-        if len(self._outbox) == 1:
+        if end is None:
+            end = source.length
+        more = False
+        if not self._outbox:
+            data = source.slice(at, min(end - at, SLICE))
+            count = self._write(data, flags)
+            at += count
+            if at == end or self.broken is not None:
+                return
+            more = count == len(data)
+        self._outbox.append(_Parcel(source, at, end, flags))
+        if more:
             self._flush()
 
     def withdraw(self, stride: int) -> int:
@@ -174,10 +193,10 @@ class Connection:
         self._outbox = deque(parcel for parcel in self._outbox if parcel.at < parcel.end)
         return withdrawn
 
-    def read(self, limit: int | None = None) -> None:
-        """Read what has come, at most `limit` bytes."""
+    def read(self, limit: int) -> None:
+        """Read once, at most `limit` bytes."""
         if self._readable:
-            self._read(limit)
+            self._read(_ENDING, min(limit, _CHUNK), 1)
 
     def half_close(self) -> None:
         """End the own side."""
@@ -216,24 +235,25 @@ class Connection:
             self._connecting = False
             self.opened_at = time.monotonic()
             self._loop.switch(sock.fileno(), self._on_ready)
-            self._readable = bool(mask & _INCOMING)
-            if self._readable and self.reading:
-                self._read(None)
+            if mask & _INCOMING:
+                self._on_ready(mask)
+                return
         self._wake()
 
     def _on_ready(self, mask: int) -> None:
         if mask & _INCOMING:
-            self._readable = True
             if self.reading:
-                self._read(None, mask)
-            elif mask & (select.EPOLLERR | select.EPOLLHUP):
-                self._examine()
+                self._read(mask)
+            else:
+                self._readable = True
+                if mask & _TROUBLE:
+                    self._examine()
         if self._outbox and mask & select.EPOLLOUT:
             self._flush()
         self._wake()
 
-    def _read(self, limit: int | None, mask: int = _ENDING) -> None:
-        """Read until the kernel has no more, or `limit` bytes.
+    def _read(self, mask: int, chunk: int = _CHUNK, chunks: int = _CHUNKS) -> None:
+        """Read until the kernel has no more, at most `chunks` times `chunk` bytes.
 
         A short read means that no more had come. That the end had come with it is seen from
         `mask`; an end that comes later has an edge of its own.
@@ -241,74 +261,74 @@ class Connection:
         sock = self.sock
         if sock is None or self.eof_at is not None:
             return
+        self._readable = False
         try:
-            for _ in range(_CHUNKS):
-                chunk = _CHUNK if limit is None else min(limit, _CHUNK)
+            for _ in range(chunks):
                 data = sock.recv(chunk)
-                if not data:
-                    self._readable = False
+                size = len(data)
+                if not size:
                     if self.broken is None:
                         self.eof_at = time.monotonic()
                     return
-                self.received += len(data)
+                self.received += size
                 if self.wrong is None:
                     self.wrong = self.replies.take(data)
-                if limit is not None:
-                    limit -= len(data)
-                    if not limit:
-                        return
-                elif len(data) < chunk and not mask & _ENDING:
-                    self._readable = False
+                if size < chunk and not mask & _ENDING:
                     return
         except BlockingIOError:
-            self._readable = False
             return
         except OSError as error:
-            self._readable = False
             self._break(failure.from_error(error, "recv"))
             return
-        self._loop.soon(self._read_on)
+        self._readable = True
+        if self.reading:
+            self._loop.soon(self._read_on)
 
     def _read_on(self) -> None:
-        if self.reading:
-            self.read()
+        if self.reading and self._readable:
+            self._read(_ENDING)
             self._wake()
 
     def _flush(self) -> None:
-        sock = self.sock
         outbox = self._outbox
-        try:
-            for _ in range(_CHUNKS):
-                if not outbox or sock is None:
-                    return
-                parcel = outbox[0]
-                data = parcel.source.slice(parcel.at, min(SLICE, parcel.end - parcel.at))
-                count = sock.send(data, parcel.flags)
-                self.sent += count
-                parcel.at += count
-                if count == len(data):
-                    self.messages += data.count(b"\n")
-                    if parcel.at == parcel.end:
-                        outbox.popleft()
-                else:
-                    self.messages += data.count(b"\n", 0, count)
-                self.moved_at = time.monotonic()
-        except BlockingIOError:
-            return
-        except OSError as error:
-            outbox.clear()
-            # What came before the break is still there to be read, and it was said.
-            self._break(failure.from_error(error, "send"))
-            if self.reading:
-                self._readable = True
-                self._read(None)
-            return
+        for _ in range(_CHUNKS):
+            if not outbox:
+                return
+            parcel = outbox[0]
+            data = parcel.source.slice(parcel.at, min(parcel.end - parcel.at, SLICE))
+            count = self._write(data, parcel.flags)
+            parcel.at += count
+            self.moved_at = time.monotonic()
+            if count < len(data):
+                return
+            if parcel.at == parcel.end:
+                outbox.popleft()
         self._loop.soon(self._flush_on)
 
     def _flush_on(self) -> None:
         if self._outbox:
             self._flush()
             self._wake()
+
+    def _write(self, data: bytes, flags: int) -> int:
+        """Hand bytes to the kernel; how many it took."""
+        sock = self.sock
+        if sock is None:
+            return 0
+        try:
+            count = sock.send(data, flags)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._outbox.clear()
+            # What came before the break is still there to be read, and it was said.
+            self._break(failure.from_error(error, "send"))
+            if self.reading:
+                self._read(_ENDING)
+            return 0
+        self.sent += count
+        self.messages += data.count(b"\n", 0, count)
+        return count
 
     def _examine(self) -> None:
         """Learn of a reset while nobody reads."""

@@ -21,12 +21,17 @@ Course = Generator[None, None, None]
 def run(player: "Player", steps: tuple[Step, ...]) -> Course:
     """Play the steps one after another."""
     for step in steps:
-        player.step = step
-        if step.mark is not None:
-            player.stage.marked(player, step.mark)
-        course = _COURSES[type(step)](player, step)
+        course = _enter(player, step)
         if course is not None:
             yield from course
+
+
+def _enter(player: "Player", step: Step) -> Course | None:
+    """Begin a step; the course of what is still to be waited for."""
+    player.step = step
+    if step.mark is not None:
+        player.stage.marked(player, step.mark)
+    return _COURSES[type(step)](player, step)
 
 
 def _connect(player: "Player", step: script.Connect) -> Course:
@@ -101,11 +106,14 @@ def _repeat(player: "Player", step: script.Repeat) -> Course:
         if stage.finishing:
             return
         turns = player.turns
-        yield from run(player, step.steps)
+        for inner in step.steps:  # as in `run`, without a generator more in each round
+            course = _enter(player, inner)
+            if course is not None:
+                yield from course
         rounds += 1
-        due = max(due + step.every_s, time.monotonic())
-        player.step = step
         if step.every_s and rounds != step.times:
+            due = max(due + step.every_s, time.monotonic())
+            player.step = step
             player.alarm.set(due)
             while time.monotonic() < due and not (stage.resting or stage.finishing):
                 player.check_replies()

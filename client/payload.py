@@ -12,8 +12,8 @@ from typing import Literal as OneOf
 
 Reply = OneOf["echo", "upper"]
 
-SLICE = 256 * 1024
-"""The most bytes that `slice` gives at once."""
+SLICE = 64 * 1024
+"""The most bytes that `slice` gives at once: above twice as many, each would be mapped anew."""
 
 _PERIOD = 1_048_573  # a prime, so that no power of two of lost bytes goes unseen
 _LETTERS = (string.ascii_letters + string.digits + "+-").encode()

@@ -166,7 +166,8 @@ class Player:
     def draw(self, step: Message, times: int) -> Source:
         """The next `times` messages of a step."""
         if step.size is None:
-            return Constant(step.content, times)
+            one = step.source
+            return one if one is not None and times == 1 else Constant(step.content, times)
         first = self._drawn
         self._drawn += times
         return Pattern(self.name, first, step.size, times, step.newline)

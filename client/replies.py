@@ -11,28 +11,36 @@ UNASKED = 64 * 1024
 _BEFORE, _AROUND = 16, 64
 
 
-class _Debt:
-    __slots__ = ("at", "end", "optional", "source")
-
-    def __init__(self, source: Source, at: int, optional: bool = False) -> None:
-        self.source = source
-        self.optional = optional
-        self.at = at
-        self.end = source.length
-
-
 class Replies:
     """What one connection is owed, in order.
 
     `owed` counts the bytes that must come in all, `matched` those that came and were right,
     `complete` the newlines among them. `said` holds what came when nothing was owed; where that is
     `welcome`, no more than UNASKED bytes of it are kept.
+
+    A debt is a source, where in it the next byte is, where it ends, and whether it is optional. The
+    one that is due lies open in the attributes: most of the time there is no other.
     """
 
-    __slots__ = ("_debts", "complete", "matched", "owed", "said", "welcome")
+    __slots__ = (
+        "_at",
+        "_end",
+        "_later",
+        "_optional",
+        "_source",
+        "complete",
+        "matched",
+        "owed",
+        "said",
+        "welcome",
+    )
 
     def __init__(self) -> None:
-        self._debts: deque[_Debt] = deque()
+        self._source: Source | None = None
+        self._at = 0
+        self._end = 0
+        self._optional = False
+        self._later: deque[tuple[Source, int, int, bool]] = deque()
         self.owed = 0
         self.matched = 0
         self.complete = 0
@@ -41,51 +49,63 @@ class Replies:
 
     def owe(self, source: Source, at: int = 0) -> None:
         """From now on `source`, from offset `at`, must come next."""
-        if at < source.length:
-            self._debts.append(_Debt(source, at))
-            self.owed += source.length - at
+        end = source.length
+        if at >= end:
+            return
+        self.owed += end - at
+        if self._source is None:
+            self._source = source
+            self._at = at
+            self._end = end
+        else:
+            self._later.append((source, at, end, False))
 
     def owe_perhaps(self, byte: bytes) -> None:
         """This byte may come next, or not.
 
         So urgent data is answered: a server that does not read it in line never sees it.
         """
-        self._debts.append(_Debt(Constant(byte), 0, optional=True))
+        self._later.append((Constant(byte), 0, 1, True))
+        if self._source is None:
+            self._next()
 
     def forgive(self, size: int) -> None:
         """The last `size` bytes owed were never sent."""
         self.owed -= size
-        while size:
-            debt = self._debts[-1]
-            cut = min(size, debt.end - debt.at)
-            debt.end -= cut
+        while size and self._later:
+            source, at, end, optional = self._later.pop()
+            cut = min(size, end - at)
             size -= cut
-            if debt.at == debt.end:
-                self._debts.pop()
+            if at < end - cut:
+                self._later.append((source, at, end - cut, optional))
+        self._end -= size
+        if self._at == self._end:
+            self._next()
 
     def take(self, data: bytes) -> Failure | None:
         """Compare what has come; the failure if it is not what was owed."""
-        at, size = 0, len(data)
+        at = 0
+        size = len(data)
         while at < size:
-            if not self._debts:
+            source = self._source
+            if source is None:
                 return self._unasked(data[at:])
-            debt = self._debts[0]
-            want = debt.source.slice(debt.at, min(size - at, debt.end - debt.at))
-            end = at + len(want)
-            came = data[at:end]
+            want = source.slice(self._at, min(size - at, self._end - self._at))
+            came = data[at : at + len(want)]
             if came != want:
-                if debt.optional:
-                    self._debts.popleft()
+                if self._optional:
+                    self._next()
                     continue
-                return self._mismatch(debt, data, at, want)
-            if debt.optional:
-                self.owed += 1
-            debt.at += len(want)
-            if debt.at == debt.end:
-                self._debts.popleft()
-            self.matched += len(want)
+                return self._mismatch(source, data, at, want)
+            length = len(want)
+            at += length
+            self.matched += length
             self.complete += came.count(b"\n")
-            at = end
+            self._at += length
+            if self._optional:
+                self.owed += 1
+            if self._at == self._end:
+                self._next()
         return None
 
     def missing(self) -> str:
@@ -106,13 +126,20 @@ class Replies:
             del self.said[UNASKED:]
         return None
 
-    def _mismatch(self, debt: _Debt, data: bytes, start: int, want: bytes) -> Failure:
+    def _next(self) -> None:
+        if self._later:
+            self._source, self._at, self._end, self._optional = self._later.popleft()
+        else:
+            self._source = None
+            self._optional = False
+
+    def _mismatch(self, source: Source, data: bytes, start: int, want: bytes) -> Failure:
         came = data[start : start + len(want)]
         differs = next((i for i, (a, b) in enumerate(zip(want, came, strict=False)) if a != b), 0)
         at = start + differs
-        origin = debt.at + differs
+        origin = self._at + differs
         lead = min(_BEFORE, at, origin)
-        expected = escaped(debt.source.slice(origin - lead, _AROUND))
+        expected = escaped(source.slice(origin - lead, _AROUND))
         got = escaped(data[at - lead : at - lead + _AROUND])
         offset = self.matched + differs
         detail = f"the reply differs at byte {offset}: expected {expected!r}, got {got!r}"

@@ -8,7 +8,7 @@ fourth) and the field, and says what is allowed.
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from client.fields import (
     Text,
     read,
 )
+from client.payload import Constant
 
 LIBRARY = Path(__file__).parent / "scripts"
 """The scripts that come with the client, one TOML file each."""
@@ -82,7 +83,11 @@ class Connect(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Step):
-    """The bytes of a `send` or an `ask`, and the pace at which they leave."""
+    """The bytes of a `send` or an `ask`, and the pace at which they leave.
+
+    `content` is what one message consists of, and `source` its bytes; of a message by `size`, the
+    newline alone, and None. A message is `bare` if it leaves as fast as the kernel takes it.
+    """
 
     text: Text | None = None
     hex: Octets | None = None
@@ -93,28 +98,26 @@ class Message(Step):
     pause_s: Seconds = 0.0
     rate: Rate | None = None
     urgent: Flag = False
+    content: bytes = field(default=b"", init=False)
+    source: Constant | None = field(default=None, init=False)
+    bare: bool = field(default=True, init=False)
 
     def check(self) -> None:
+        body = self.hex if self.hex is not None else (self.text or "").encode()
+        object.__setattr__(self, "content", body + b"\n" if self.newline else body)
+        bare = not (self.piece or self.pause_s or self.rate or self.urgent)
+        object.__setattr__(self, "bare", bare)
         given = [name for name in ("text", "hex", "size") if getattr(self, name) is not None]
         if len(given) != 1:
             raise Invalid(f"exactly one of `text`, `hex` and `size` is needed, not {len(given)}")
         if not self.size and not self.content:
             raise Invalid(f"`{given[0]}` leaves nothing to send without a newline")
+        if self.size is None:
+            object.__setattr__(self, "source", Constant(self.content))
         if self.rate is not None and self.pause_s:
             raise Invalid("`rate` and `pause_s` both set the pace; give one of them")
         if self.urgent and self.text and not self.text[0].isascii():
             raise Invalid("`urgent` needs a `text` that starts with an ASCII character")
-
-    @property
-    def content(self) -> bytes:
-        """The bytes of one message; of a message by `size`, its newline alone."""
-        body = self.hex if self.hex is not None else (self.text or "").encode()
-        return body + b"\n" if self.newline else body
-
-    @property
-    def bare(self) -> bool:
-        """Whether it leaves as fast as the kernel takes it."""
-        return not (self.piece or self.pause_s or self.rate or self.urgent)
 
     def words(self) -> str:
         size = (self.size or 0) + len(self.content)

@@ -43,16 +43,16 @@ def ask(player: "Player", step: script.Ask) -> Course:
             connection.send(source)
         if not bare or connection.unsent:
             yield from _transmit(player, connection, step, source, within_s, begun=bare)
-            player.asked_at = asked_at = max(asked_at, connection.moved_at)
+            player.asked_at = asked_at = time.monotonic()
+        connection.check()
         deadline = asked_at + within_s
         player.alarm.set(deadline)
         while replies.matched < replies.owed:
-            connection.check()
-            if connection.eof_at is not None:
-                raise connection.ended_early()
-            if time.monotonic() >= deadline:
-                raise connection.late(within_s)
             yield
+            if replies.matched < replies.owed:
+                connection.check_sendable()
+                if time.monotonic() >= deadline:
+                    raise connection.late(within_s)
         player.latencies.append((asked_at, time.monotonic() - asked_at))
         player.asked_at = None
     connection.reading = listening
@@ -160,7 +160,5 @@ def _owe(
 def _usable(player: "Player") -> Connection:
     """The connection, if it can be written to and the peer has not ended it."""
     connection = player.opened()
-    connection.check()
-    if connection.eof_at is not None:
-        raise connection.ended_early()
+    connection.check_sendable()
     return connection
