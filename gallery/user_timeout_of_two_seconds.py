@@ -1,8 +1,8 @@
-"""`TCP_USER_TIMEOUT` is two seconds, to notice the vanished soon; it ends slow readers as well.
+"""`TCP_USER_TIMEOUT` is two seconds, to notice the vanished soon; who pauses in reading ends too.
 
 People write this because the manual speaks of data that is not acknowledged. Linux also counts the
-time of its probes of a closed window, and goes on counting while the window opens by less than the
-next segment. The kernel shows a send queue that moves, a persist timer, and then ETIMEDOUT.
+time for which the peer keeps its window closed, although it answers every probe: two seconds of
+pause are the end. The kernel shows a full send queue, a persist timer, and then ETIMEDOUT.
 """
 
 from __future__ import annotations
