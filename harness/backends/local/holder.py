@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +16,7 @@ from harness.backends.local.descendants import command_lines, descendants
 from harness.backends.local.messages import Message
 from harness.backends.local.process import PROJECT
 
-_ENDED_WITHIN_S = 10.0
+ENDED_WITHIN_S = 10.0
 _LOOK_AGAIN_S = 0.02
 
 
@@ -65,44 +63,16 @@ class Holder:
     def close(self) -> None:
         """End it and all that it made; returns when that was seen."""
         self._control.close()
-        self._process.wait(_ENDED_WITHIN_S)
+        self._process.wait(ENDED_WITHIN_S)
 
     def _answer(self) -> tuple[Message, list[int]]:
         received = messages.receive(self._control)
         if received is None:
-            status = self._process.wait(_ENDED_WITHIN_S)
+            status = self._process.wait(ENDED_WITHIN_S)
             raise HolderRefused(f"the process that holds the labs has ended (status {status})")
         if "refused" in received[0]:
             raise HolderRefused(received[0]["refused"])
         return received
-
-
-class Inits:
-    """The inits of one lab's nodes: their control sockets, and their ends."""
-
-    def __init__(self) -> None:
-        self._inits: list[tuple[socket.socket, int]] = []
-
-    def add(self, control: socket.socket, pidfd: int) -> None:
-        """Keep an init that is being started; HolderRefused with the step that it failed at."""
-        self._inits.append((control, pidfd))
-        ready = messages.receive(control)
-        if ready is None:
-            raise HolderRefused("the init of a node ended at once")
-        if "refused" in ready[0]:
-            raise HolderRefused(ready[0]["refused"])
-
-    def close(self) -> None:
-        """End them and all that they started; returns when they were seen to have ended."""
-        for control, _ in self._inits:
-            control.close()
-        for _, pidfd in self._inits:
-            poll = select.poll()
-            poll.register(pidfd, select.POLLIN)
-            if not poll.poll(_ENDED_WITHIN_S * 1000):
-                raise TimeoutError(f"a node did not end within {_ENDED_WITHIN_S:g} s")
-            os.close(pidfd)
-        self._inits.clear()
 
 
 def label(run_id: str) -> str:
@@ -125,7 +95,7 @@ def processes_of(run_id: str) -> dict[int, str]:
 
 def await_end_of(run_id: str) -> None:
     """Wait until no process of a run is left; TimeoutError with those that are."""
-    deadline = time.monotonic() + _ENDED_WITHIN_S
+    deadline = time.monotonic() + ENDED_WITHIN_S
     while left := processes_of(run_id):
         if time.monotonic() > deadline:
             raise TimeoutError(f"of run {run_id} these processes did not end: {left}")

@@ -31,53 +31,37 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, "PATH": path, **(extra or {})}
 
 
-def spawn(
-    control: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None = None
-) -> LocalProcess:
-    """Let the init at the other end of `control` start a program, in the project's folder.
-
-    OSError (BrokenPipeError) when the init is gone.
-    """
-    program = sys.executable if argv[0] == "python3" else argv[0]
-    pipes = [os.pipe() for _ in range(3)]
-    (stdin, write), (read_out, stdout), (read_err, stderr) = pipes
-    status, status_there = messages.pair()
-    request = {
-        "op": "spawn",
-        "argv": [program, *argv[1:]],
-        "env": environment(env),
-        "cwd": str(PROJECT),
-    }
-    theirs = [stdin, stdout, stderr]
-    try:
-        messages.send(control, request, [*theirs, status_there.fileno()])
-    except OSError:
-        for fd in (write, read_out, read_err):
-            os.close(fd)
-        status.close()
-        raise
-    finally:
-        for fd in theirs:
-            os.close(fd)
-        status_there.close()
-    return LocalProcess(write, read_out, read_err, status)
-
-
 class LocalProcess(Process):
     """Three pipes, and the status socket by which its init tells how it ends."""
 
-    def __init__(self, stdin: int, stdout: int, stderr: int, status: socket.socket) -> None:
+    def __init__(
+        self, init: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None
+    ) -> None:
+        """Let the init at the other end of that socket start it, in the project's folder.
+
+        OSError (BrokenPipeError) when the init is gone.
+        """
+        program = sys.executable if argv[0] == "python3" else argv[0]
+        (stdin, write), (read_out, stdout), (read_err, stderr) = (os.pipe() for _ in range(3))
         self._pidfd: int | None = None
-        self._stdin: int | None = stdin
+        self._stdin: int | None = write
         self._writing = threading.Lock()
-        self._open: dict[int, Stream] = {stdout: "stdout", stderr: "stderr"}
-        self._status = status
+        self._open: dict[int, Stream] = {read_out: "stdout", read_err: "stderr"}
+        self._status, status = messages.pair()
         self._waiting = threading.Lock()
         self._exit: int | None = None
-        started = messages.receive(status)
+        request = {"argv": [program, *argv[1:]], "env": environment(env), "cwd": str(PROJECT)}
+        theirs = [stdin, stdout, stderr]
+        try:
+            with status:
+                messages.send(init, request, [*theirs, status.fileno()])
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        started = messages.receive(self._status)
         if started is None:
             raise BrokenPipeError("the node ended before it could start the process")
-        self._pidfd = started[1][0]
+        (self._pidfd,) = started[1]
 
     def write(self, data: bytes) -> None:
         with self._writing:
@@ -118,9 +102,8 @@ class LocalProcess(Process):
 
     def signal(self, signal: str) -> None:
         number = _number(signal)
-        if self.wait(0.0) is not None:
+        if self.wait(0.0) is not None or self._pidfd is None:
             raise ProcessLookupError(f"{signal}: the process has ended")
-        assert self._pidfd is not None
         _send_signal(self._pidfd, number)
         if signal == "SIGKILL":
             if self.wait(_SEEN_WITHIN_S) is None:
@@ -159,12 +142,18 @@ class LocalProcess(Process):
                 return int(line.split()[1])
         raise OSError("the kernel does not tell the PID behind a pidfd")
 
+    def release(self) -> None:
+        """Its node has ended, and it with it: keep the status, and let go of the rest."""
+        self.wait(0.0)
+        self.close_input()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
     def __del__(self) -> None:
-        # The contract has no `close`: a process is let go together with its lab.
-        for fd in (self._stdin, self._pidfd, *self._open):
-            if fd is not None:
-                os.close(fd)
-        self._status.close()
+        # Whoever reads its output closes that at the end. These are for what nobody has read.
+        for fd in self._open:
+            os.close(fd)
 
 
 def _number(name: str) -> signal.Signals:

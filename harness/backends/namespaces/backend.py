@@ -43,8 +43,9 @@ class Namespaces(Backend):
         try:
             trial.run(self._holder(), next(self._numbers))
         except HolderRefused as refusal:
-            self.close_labs()
             raise BackendUnavailable(str(refusal)) from None
+        finally:
+            self.close_labs()
 
     def prepare(self) -> None:
         compile_project()

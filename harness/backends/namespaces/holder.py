@@ -134,7 +134,9 @@ class _Holder:
         return {}, []
 
     def _close(self, request: Message, _: list[int]) -> tuple[Message, list[int]]:
-        self._networks.pop(request["lab"]).close()
+        network = self._networks.pop(request["lab"], None)  # none, if it could not be made
+        if network is not None:
+            network.close()
         return {}, []
 
 

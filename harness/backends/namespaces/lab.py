@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from harness.backends.base import Family, LabNodes, Node, Pod, Process
-from harness.backends.local import fds, linux, messages
-from harness.backends.local.holder import Holder, Inits
-from harness.backends.local.process import PROJECT, LocalProcess, spawn
+from harness.backends.local import fds, linux
+from harness.backends.local.holder import Holder
+from harness.backends.local.node import NodeInit, end_all
+from harness.backends.local.process import PROJECT
 from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
 from harness.backends.namespaces import confine
 from harness.backends.namespaces.cgroup import Groups
@@ -30,21 +31,12 @@ class NamespaceNode(Node):
         self.addresses = {family: address(family, number) for family in lab.families}
         self._lab = lab
         self._number = number
-        self._control, theirs = messages.pair()
-        with theirs:
-            (pidfd,) = lab.holder.ask(
-                "node",
-                [theirs.fileno()],
-                lab=lab.number,
-                number=number,
-                name=name,
-                families=list(lab.families),
-                **description,
-            )
-        lab.inits.add(self._control, pidfd)
+        about = {"lab": lab.number, "number": number, "name": name, "families": list(lab.families)}
+        self._init = NodeInit(lab.holder, "node", {**about, **description})
+        lab.inits.append(self._init)
 
-    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> LocalProcess:
-        return spawn(self._control, argv, env)
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
+        return self._init.spawn(argv, env)
 
     def unplug(self) -> None:
         self._lab.holder.ask("unplug", lab=self._lab.number, number=self._number)
@@ -127,11 +119,16 @@ class NamespaceLab(LabNodes):
         self.holder = holder
         self.number = number
         self.families = tuple(families)
-        self.inits = Inits()
+        self.inits: list[NodeInit] = []
         self._groups = groups
+        self._closed = False
         self._clients: dict[str, NamespaceNode] = {}
-        holder.ask("network", lab=number)
-        self.pod = NamespacePod(self, subject, groups)
+        try:
+            holder.ask("network", lab=number)
+            self.pod = NamespacePod(self, subject, groups)
+        except BaseException:
+            self.close()
+            raise
 
     def client(self, name: str) -> Node:
         if name not in self._clients:
@@ -142,6 +139,8 @@ class NamespaceLab(LabNodes):
         return self._clients[name]
 
     def close(self) -> None:
-        self.inits.close()
-        self.holder.ask("close", lab=self.number)
-        self._groups.remove()
+        if not self._closed:
+            self._closed = True
+            end_all(self.inits)
+            self.holder.ask("close", lab=self.number)
+            self._groups.remove()

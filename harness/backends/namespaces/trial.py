@@ -7,33 +7,22 @@ for one, a user namespace can be made and then permits nothing.
 
 from __future__ import annotations
 
-from harness.backends.local import messages
-from harness.backends.local.holder import Holder, Inits
+from harness.backends.local.holder import Holder
+from harness.backends.local.node import NodeInit, end_all
 
 _NUMBER = 2
 
 
 def run(holder: Holder, lab: int) -> None:
     """Make a lab of one node, pass a packet, and remove it. HolderRefused names the step."""
-    inits = Inits()
+    inits: list[NodeInit] = []
     holder.ask("network", lab=lab)
     try:
-        control, theirs = messages.pair()
-        with theirs:
-            (pidfd,) = holder.ask(
-                "node",
-                [theirs.fileno()],
-                lab=lab,
-                number=_NUMBER,
-                name="trial",
-                families=[4],
-                pod=False,
-                writable=[],
-                needed=[],
-                cgroups=[],
-            )
-        inits.add(control, pidfd)
+        node = {"lab": lab, "number": _NUMBER, "name": "trial", "families": [4], "pod": False}
+        inits.append(
+            NodeInit(holder, "node", {**node, "writable": [], "needed": [], "cgroups": []})
+        )
         holder.ask("reach", lab=lab, number=_NUMBER)
     finally:
-        inits.close()
+        end_all(inits)
         holder.ask("close", lab=lab)

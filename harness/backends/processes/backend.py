@@ -33,6 +33,8 @@ class Processes(Backend):
             self._holder()
         except HolderRefused as refusal:
             raise BackendUnavailable(str(refusal)) from None
+        finally:
+            self.close_labs()
 
     def prepare(self) -> None:
         # There is nothing to sweep: whatever a run has here ends with its processes.

@@ -7,9 +7,10 @@ from typing import NoReturn
 
 from harness.backends.base import BackendUnavailable, Family, LabNodes, Node, Pod, Process
 from harness.backends.declared import PROCESSES
-from harness.backends.local import fds, messages
-from harness.backends.local.holder import Holder, Inits
-from harness.backends.local.process import PROJECT, LocalProcess, spawn
+from harness.backends.local import fds
+from harness.backends.local.holder import Holder
+from harness.backends.local.node import NodeInit, end_all
+from harness.backends.local.process import PROJECT
 from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
 from harness.backends.processes.ports import Reservation
 from harness.channel import Channel
@@ -26,8 +27,8 @@ class ProcessNode(Node):
         self.addresses = addresses
         self._lab = lab
 
-    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> LocalProcess:
-        return spawn(self._lab.control, argv, env)
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
+        return self._lab.init.spawn(argv, env)
 
     def unplug(self) -> NoReturn:
         raise NotImplementedError(PROCESSES.absent["cable"])
@@ -87,12 +88,9 @@ class ProcessLab(LabNodes):
         self._number = number
         self._families = tuple(families)
         self._port = port.port
-        self._inits = Inits()
+        self._closed = False
         self._clients: dict[str, ProcessNode] = {}
-        self.control, theirs = messages.pair()
-        with theirs:
-            (pidfd,) = holder.ask("lab", [theirs.fileno(), port.fileno()], lab=number)
-        self._inits.add(self.control, pidfd)
+        self.init = NodeInit(holder, "lab", {"lab": number}, [port.fileno()])
         self.pod = ProcessPod(self, subject, port.port)
 
     def client(self, name: str) -> Node:
@@ -116,5 +114,7 @@ class ProcessLab(LabNodes):
         return {family: known[family] for family in self._families}
 
     def close(self) -> None:
-        self._inits.close()
-        self._holder.ask("close", lab=self._number)
+        if not self._closed:
+            self._closed = True
+            end_all([self.init])
+            self._holder.ask("close", lab=self._number)
