@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -25,6 +25,15 @@ def usable(name: str, run_id: str) -> Backend:
     return backend
 
 
+def left_by(name: str, run_id: str) -> Sequence[str]:
+    """What the run still owns, as another process sees it."""
+    onlooker = choose.backend(name, run_id)
+    try:
+        return onlooker.leftovers()
+    finally:
+        onlooker.close_labs()
+
+
 @pytest.fixture(scope="module", params=choose.BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """A prepared backend, whose run leaves nothing behind."""
@@ -34,7 +43,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield backend
     finally:
         backend.close()
-    assert not usable(request.param, backend.run_id).leftovers()
+    assert not left_by(request.param, backend.run_id)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.backends.subjects import (
     python,
 )
 
-CAT = python("import shutil, sys; shutil.copyfileobj(sys.stdin.buffer.raw, sys.stdout.buffer.raw)")
+CAT = python("import os\nwhile data := os.read(0, 65536):\n    os.write(1, data)")
 
 # Sends each line that it is given over one connection, and prints what comes back.
 TALK = """
@@ -130,15 +130,14 @@ class TestProcess:
     def test_signals_return_when_their_effect_is_seen(self, lab: LabNodes) -> None:
         hearing = Hearing(lab.client("a").spawn(CAT))
         process = hearing.process
-        process.write(b"1\n" * 65536)
-        assert hearing.says(b"1\n" * 1000)
+        process.write(b"1\n")
+        assert hearing.says(b"1\n")
         process.signal("SIGSTOP")
-        seen = len(hearing.heard["stdout"])
         process.write(b"2\n")
-        assert not hearing.says(b"2\n", within_s=0.2), seen
+        assert not hearing.says(b"2\n", within_s=0.2)
         process.signal("SIGCONT")
         process.close_input()
-        assert hearing.all().endswith(b"2\n")
+        assert hearing.all() == b"1\n2\n"
 
     def test_a_killed_one_is_dead_and_cannot_be_signalled(self, lab: LabNodes) -> None:
         hearing = Hearing(lab.client("a").spawn(CAT))
@@ -275,8 +274,3 @@ class TestLab:
             listening(lab, probe)
             talk(lab)
             lab.close()
-
-    def test_closing_twice_is_closing_once(self, backend: Backend) -> None:
-        lab = backend.open_lab(ECHO)
-        lab.close()
-        lab.close()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import choose
 from harness.backends.base import Backend, LabNodes
+from tests.backends.conftest import left_by
 from tests.backends.hearing import Hearing, until
 from tests.backends.test_conformance import CAT
 
@@ -46,10 +46,8 @@ def test_nothing_is_left_and_the_neighbour_goes_on(
     run_id = neighbour.stdout.readline().strip()
     assert run_id, neighbour.communicate()[1]
     hearing = Hearing(lab.client("undisturbed").spawn(CAT))
-    theirs = choose.backend(backend.name, run_id)
-    assert theirs.leftovers()
+    assert left_by(backend.name, run_id)
     neighbour.send_signal(how)
-    until(lambda: not theirs.leftovers(), GONE_WITHIN_S)
-    theirs.close_labs()
+    until(lambda: not left_by(backend.name, run_id), GONE_WITHIN_S)
     hearing.process.write(b"as before\n")
     assert hearing.says(b"as before\n")
