@@ -65,7 +65,7 @@ class Attempt:
         lab.bystanders.gather()
         lab.look_at_cpu("before the scenario")
         for number in range(1, self.playing.scenario.rounds + 1):
-            lab.round = number
+            lab.begin_round(number)
             self.playing.scenario.body(lab)
             if lab.over:
                 return

@@ -32,9 +32,11 @@ class Group:
                 "await", group=self.name, mark=mark, count=count or self.count, within_s=within_s
             )
         except Refused as refused:
-            if not refused.timed_out:
+            if "reached" not in refused.answer:
                 raise
             self.lab.snapshot(f"{self.name} did not reach {mark}")
+            if not self.lab.triggered and mark != "ended":
+                self.lab.record("unready", group=self.name, mark=mark, error=str(refused))
             return False
         return True
 
@@ -73,9 +75,12 @@ class Group:
 
     def _sees(self, k: int, what: str, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
-        while not self.info(k)[what]:
-            if time.monotonic() > deadline:
-                return False
+        try:
+            while not self.info(k)[what]:
+                if time.monotonic() > deadline:
+                    return False
+        except Refused:  # its socket is gone: there is nothing to be seen
+            return False
         return True
 
     def drop(self) -> None:

@@ -16,7 +16,7 @@ from harness.channel import Channel, Refused
 from harness.clients import Address, Client, Group, Record
 from harness.faults.base import Fault, Unproven
 from harness.observations import Recorder
-from harness.steps import Step
+from harness.steps import Step, idle
 from harness.subject import Subject
 
 # What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
@@ -59,6 +59,7 @@ class Lab:
         self.case = case
         self.scale = scale
         self.round = 1
+        self.triggered = False
         self.clients: dict[str, Client] = {}
         self.groups: dict[str, Group] = {}
         self.faults: list[Fault] = []
@@ -198,6 +199,17 @@ class Lab:
         """The identities of its sockets in the subject, as read at the trigger."""
         return self._known.get(group.name, [])
 
+    def survivors(self) -> list[Record]:
+        """Processes of the subject that outlive its main process, with the sockets they hold."""
+        if self.wait_for({"exited": {}}, within_s=AT_ONCE_S):
+            return []
+        return list(self.snapshot("survivors")["processes"])
+
+    def let_pass(self, seconds: float) -> None:
+        """Time goes by, as the clock of a client's agent has it."""
+        name = f"clock {len(self.groups)}"
+        self.play(name, idle(seconds), must="nothing").ended(within_s=seconds + 5)
+
     def resident(self) -> int:
         """Resident memory of all processes of the subject, in bytes."""
         snapshot = self.snapshot("memory")
@@ -247,6 +259,11 @@ class Lab:
 
     # Demands
 
+    def begin_round(self, number: int) -> None:
+        """The scenario is played once more in the same lab."""
+        self.round = number
+        self.triggered = False
+
     def trigger(self, *groups: Group) -> float:
         """From here on the subject must act on these groups; says when that began.
 
@@ -261,6 +278,7 @@ class Lab:
             peers = group.peers()
             found = (inodes.get(tuple(peer), 0) for peer in peers)
             self._known[group.name] = [inode for inode in found if inode]
+        self.triggered = True
         self.record("trigger", groups=[group.name for group in groups], quiet=self.quiet)
         return float(snapshot["t"])
 

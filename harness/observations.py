@@ -10,6 +10,11 @@ or `lab` for what the harness itself did. Records of agents and probe are theirs
 | `group` | a group of connections begins: `must` says what is demanded of its replies |
 | `bystanders` | the healthy clients have connected; their `groups` |
 | `trigger` | from here on the subject must act; in a quiet playing nobody speaks any more |
+| `unready` | a group did not come to where the scenario wanted it before it began |
+| `survivors` | processes of the subject that outlived its main process |
+| `restart` | the subject was started again: `listening` or not |
+| `second` | how a second instance on the same port fared |
+| `policy` | a choice that is the subject's own |
 | `proof` | a circumstance that the scenario's name claims was (`held`) or was not shown |
 | `fault` | a fault was injected or healed, with the evidence |
 | `removal` | these connections must be gone; `held` says whether the probe saw that in time |

@@ -54,7 +54,7 @@ def _removals(scene: Scene) -> Iterator[Finding]:
     for record in scene.of_kind("removal"):
         if record["held"]:
             continue
-        snapshot = scene.snapshot_near(record["t"] - 0.001) or {"sockets": [], "processes": []}
+        snapshot = scene.snapshot_before(record["t"]) or {"sockets": [], "processes": []}
         left = leftovers(scene, snapshot, record["peers"], record["inodes"])
         yield Finding(
             "cleanup",
@@ -150,7 +150,7 @@ def _calm(scene: Scene) -> Iterator[Finding]:
     records = scene.of_kind("calm")
     for record in records if scene.header["id"] == RESTLESSNESS else records[1:]:
         if not record["held"]:
-            near = scene.snapshot_near(record["t"] - 0.001)
+            near = scene.snapshot_before(record["t"])
             yield Finding(
                 "cleanup",
                 Level.FAILED,
@@ -233,7 +233,7 @@ def _stops(scene: Scene) -> Iterator[Finding]:
                 Level.FAILED,
                 "does not stop",
                 f"it still runs {record['within_s']:.1f} s after {record['asked']}",
-                tuple(words.threads(scene, scene.snapshot_near(record["t"] - 0.001)))
+                tuple(words.threads(scene, scene.snapshot_before(record["t"])))
                 + tuple(words.log_tail(scene.end)),
             )
         elif record["allowed"] is not None and record["status"] not in record["allowed"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 
 from harness.judge import words
@@ -21,6 +22,19 @@ CLEAR_REFUSALS = ("refused", "reset", "eof", "broken-pipe")
 # How a server that ends a connection shows in a client that still sends.
 ENDS = ("reset", "eof", "broken-pipe")
 
+FATES = {
+    "mismatch": "wrong bytes came",
+    "surplus": "bytes came that nobody asked for",
+    "late": "no answer in time",
+    "unfinished": "no end in time",
+    "refused": "the connection was refused",
+    "reset": "the server reset the connection",
+    "eof": "the server ended the connection early",
+    "broken-pipe": "the server had ended the connection",
+    "timed-out": "the connection timed out",
+    "unreachable": "the server was unreachable",
+}
+
 CAUSES = {
     "mismatch": "wrong bytes",
     "surplus": "wrong bytes",
@@ -38,7 +52,13 @@ CAUSES = {
 def judge_reply(scene: Scene) -> list[Finding]:
     """All findings on replies."""
     death = list(_death(scene))
-    others = [*_scripts(scene), *_bystanders(scene), *_kept(scene), *_second(scene)]
+    others = [
+        *_scripts(scene),
+        *_bystanders(scene),
+        *_kept(scene),
+        *_second(scene),
+        *_restarts(scene),
+    ]
     others += _policies(scene)
     if death:
         # What a dead server did not answer is not a second bug.
@@ -49,7 +69,7 @@ def judge_reply(scene: Scene) -> list[Finding]:
 def _death(scene: Scene) -> Iterator[Finding]:
     """An early end of the server, told apart from a server that is silent."""
     for deaf in scene.of_kind("deaf"):
-        near = scene.snapshot_near(deaf["t"] - 0.001)
+        near = scene.snapshot_before(deaf["t"])
         listening = [
             row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"
         ]
@@ -83,6 +103,8 @@ def _scripts(scene: Scene) -> Iterator[Finding]:
             yield from _unkind_ends(name, reports)
         for kind, guilty in _by_kind(reports, group["must"]).items():
             yield _shortfall(scene, name, kind, guilty, len(reports))
+        if group["must"] == "nothing":
+            yield from _unready(scene, name, reports)
 
 
 def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
@@ -101,6 +123,16 @@ def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
             continue
         found.setdefault(kind, []).append(report)
     return found
+
+
+def _unready(scene: Scene, name: str, reports: list[Record]) -> Iterator[Finding]:
+    """Clients that failed before the scenario did anything to them."""
+    if not any(record["group"] == name for record in scene.of_kind("unready")):
+        return
+    guilty = [report for report in reports if report["outcome"] == "failed"]
+    for kind, some in _by_kind(guilty, "served").items():
+        if kind not in WRONG_BYTES:
+            yield replace(_shortfall(scene, name, kind, some, len(reports)), conditional=False)
 
 
 def _unkind_ends(name: str, reports: list[Record]) -> Iterator[Finding]:
@@ -133,12 +165,11 @@ def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: 
     if kind not in WRONG_BYTES:
         evidence += _row_of(scene, near, first) + words.threads(scene, near)
         evidence += words.log_tail(scene.end)
-    what = "unfinished" if kind == "unfinished" else kind
     return Finding(
         "reply",
         Level.FAILED,
         CAUSES.get(kind, "no reply"),
-        f"{len(guilty)} of {total} connections of {name} were not served: {what}",
+        f"{len(guilty)} of {total} connections of {name} were not served: {FATES.get(kind, kind)}",
         tuple(evidence),
         timed=kind not in WRONG_BYTES,
     )
@@ -207,7 +238,7 @@ def _unserved_bystander(scene: Scene, report: Record) -> Finding:
         "reply",
         Level.FAILED,
         CAUSES.get(failure["kind"], "no reply"),
-        f"a healthy client was not served: {failure['kind']}",
+        f"a healthy client was not served: {FATES.get(failure['kind'], failure['kind'])}",
         (
             words.outcome(report),
             *_row_of(scene, near, report),
@@ -231,6 +262,30 @@ def _second(scene: Scene) -> Iterator[Finding]:
         else:
             continue
         yield Finding("reply", Level.FAILED, "address in use", what, said, conditional=False)
+
+
+def _restarts(scene: Scene) -> Iterator[Finding]:
+    survivors = [p for record in scene.of_kind("survivors") for p in record["processes"]]
+    left = tuple(f"{p['name']} (process {p['pid']}) outlived the main process" for p in survivors)
+    for record in scene.of_kind("restart"):
+        if not record["listening"]:
+            yield Finding(
+                "reply",
+                Level.FAILED,
+                "does not start again",
+                "started again at once after SIGKILL, it does not listen",
+                (*left, *words.log_tail(scene.end, lines=12)),
+                conditional=False,
+            )
+        elif left:
+            yield Finding(
+                "reply",
+                Level.FAILED,
+                "children outlive it",
+                "children of the killed server go on beside the one that was started again",
+                left,
+                conditional=False,
+            )
 
 
 def _policies(scene: Scene) -> Iterator[Finding]:

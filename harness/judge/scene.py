@@ -70,6 +70,11 @@ class Scene:
         """The last snapshot under that label."""
         return next((s for s in reversed(self.snapshots) if s.get("label") == label), None)
 
+    def snapshot_before(self, t: float) -> Record | None:
+        """The last snapshot taken before `t`."""
+        before = [s for s in self.snapshots if s["t"] <= t]
+        return max(before, key=lambda s: float(s["t"])) if before else None
+
     def snapshot_near(self, t: float) -> Record | None:
         """The first snapshot taken at or after `t`, or else the last before."""
         after = [s for s in self.snapshots if s["t"] >= t]

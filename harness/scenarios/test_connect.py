@@ -13,7 +13,6 @@ from harness.steps import (
     close,
     connect,
     expect,
-    flood,
     hang,
     idle,
     repeat,
@@ -55,6 +54,7 @@ def test_concurrent(lab: Lab) -> None:
         connect(within_s=20),
         wait("go", mark="ready"),
         repeat([ask(size=50, within_s=20)], times=5),
+        wait("leave", mark="answered"),
         close(),
         count=lab.case,
         log=False,
@@ -62,7 +62,9 @@ def test_concurrent(lab: Lab) -> None:
     crowd.reached("ready", within_s=30)
     lab.trigger(crowd)
     crowd.go()
-    crowd.ended(within_s=60)
+    crowd.reached("answered", within_s=40)
+    crowd.go("leave")
+    crowd.ended(within_s=40)
     lab.expect_removed(crowd)
 
 
@@ -206,15 +208,16 @@ def test_churn(lab: Lab) -> None:
 )
 def test_patient(lab: Lab) -> None:
     timeout = lab.promises.idle_timeout_s or 0.0
-    in_all = 4 << 20
+    in_all = min(lab.promises.max_message or 65536, 8 << 20)
     patient = lab.play(
         "patient", connect(), ask("first"), *[idle(0.7 * timeout), ask("and")] * 5, close()
     )
-    # However much of the reply the kernels hold, reading it lasts for longer than the timeout.
+    # However much of the one long reply the kernels hold, reading it outlasts the timeout.
     slow = lab.play(
         "slow-reader",
-        connect(receive_buffer=8192),
-        flood(in_all, 8192, stalled_after_s=timeout / 4),
+        connect(receive_buffer=65536),
+        {"do": "read", "on": False},
+        send(size=in_all),
         wait("go", mark="ready"),
         expect(rate=in_all / (3 * timeout), within_s=6 * timeout),
         close(),

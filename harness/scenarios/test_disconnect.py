@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.clients import Group
 from harness.faults.kill_client import KillClient
 from harness.faults.stop_subject import StopSubject
-from harness.lab import LEEWAY_S, Lab
+from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
 from harness.scenario import scenario
 from harness.steps import (
     Step,
@@ -331,6 +331,40 @@ def test_server_first(lab: Lab) -> None:
     stubborn.reached("ready")
     lab.trigger(stubborn)
     lab.expect_removed(stubborn, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+
+
+@scenario(
+    "disconnect.server-first-oversize",
+    title="The server ends it for a message that is too long, with a reply and its input unread",
+    expects="The owed reply arrives whole and is not lost to a reset; the descriptor is gone.",
+    why="close with unread input is a reset, and a reset takes away what was not sent yet.",
+    cites=("RFC 1122 §4.2.2.13", "RFC 9112 §9.6 (closing in stages, as HTTP does)"),
+    quiet=True,
+    promises=("max_message",),
+    connections=lambda case: 4,
+)
+def test_server_first_oversize(lab: Lab) -> None:
+    largest = lab.promises.max_message or 0
+    told = lab.play(
+        "told-off",
+        connect(receive_buffer=SMALL_WINDOW),
+        {"do": "read", "on": False},
+        send(size=min(largest, LONG_REPLY)),
+        wait("go", mark="ready"),
+        send(size=largest + (64 << 10), unanswered=True),
+        wait("read", mark="said"),
+        expect(replies=1, within_s=10),
+        expect(anything=True, eof=True, reset=True, within_s=10),
+        wait("never"),
+        count=4,
+        must="ended",
+    )
+    told.reached("ready", within_s=10)
+    lab.trigger(told)
+    told.go()
+    told.reached("said", within_s=5)
+    told.go("read")
+    lab.expect_removed(told, within_s=2 * LEEWAY_S + AT_ONCE_S, promise="soon after its last word")
 
 
 @scenario(

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from harness.clients import Group
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect, expect, half_close, repeat, send, wait
+from harness.steps import (
+    Step,
+    ask,
+    close,
+    connect,
+    expect,
+    flood,
+    half_close,
+    idle,
+    repeat,
+    send,
+    wait,
+)
+
+MIB = 1 << 20
+
+# What a line without end offers, at most.
+OFFERED = 256 * MIB
 
 # A subject that promises no largest message is asked for no more than this in one line.
 MODEST_MESSAGE = 64 << 10
@@ -134,6 +152,14 @@ def test_pipelined(lab: Lab) -> None:
         expect(within_s=20),
         close(),
     ).ended(within_s=30)
+    lab.play(
+        "greedy",
+        connect(),
+        flood(8 * MIB, 1000),
+        expect(within_s=20),
+        ask("and after all that", within_s=10),
+        close(),
+    ).ended(within_s=40)
 
 
 @scenario(
@@ -154,7 +180,7 @@ def test_interleaved(lab: Lab) -> None:
         repeat(
             [
                 half,
-                {"do": "idle", "for_s": 0.01},
+                idle(0.01),
                 ask(" a message", within_s=10),
                 ask(size=3000, within_s=10),
             ],
@@ -261,7 +287,7 @@ def test_half_close(lab: Lab) -> None:
         for name, said in (
             ("brief", [send("one line")]),
             ("eloquent", [send(size=min(largest(lab), 1 << 20), times=2), send("the end")]),
-            ("late", [ask("first"), send("second"), {"do": "idle", "for_s": 0.2}]),
+            ("late", [ask("first"), send("second"), idle(0.2)]),
         )
     ]
     for group in groups:
@@ -272,6 +298,53 @@ def test_half_close(lab: Lab) -> None:
     for group in groups:
         group.ended(within_s=20)
     lab.expect_removed(*groups)
+
+
+@scenario(
+    "reply.half-close-unread",
+    title="Half-closes with replies unread and unsent, then reads on",
+    expects="Every reply, then EOF; no CPU burnt meanwhile.",
+    why="The end of input stays readable while replies wait: nobody must poll it again and again, "
+    "nor take it for the end of the replies.",
+    cites=("RFC 9293 §3.6 (half-closed connections)", "epoll(7): EPOLLRDHUP"),
+    promises=("half_close",),
+    quiet=True,
+    connections=lambda case: 4,
+)
+def test_half_close_unread(lab: Lab) -> None:
+    short = unread(lab, "short", send(size=min(largest(lab), 192 << 10)), half_close())
+    long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
+    lab.trigger(short, long)
+    for group in (short, long):
+        group.go()
+    for peer in short.peers():
+        lab.prove_by(
+            "the FIN arrived with replies unsent",
+            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT"]}},
+        )
+    lab.look_at_cpu("while half-closed peers do not read")
+    for group in (short, long):
+        group.go("read")
+        group.ended(within_s=30)
+    lab.expect_removed(short, long)
+
+
+def unread(lab: Lab, name: str, *said: Step) -> Group:
+    """Clients that say all this while they do not read, and read when told to."""
+    group = lab.play(
+        name,
+        connect(receive_buffer=16384),
+        {"do": "read", "on": False},
+        wait("go", mark="ready"),
+        *said,
+        wait("read"),
+        expect(within_s=25),
+        expect(eof=True),
+        close(),
+        count=2,
+    )
+    group.reached("ready")
+    return group
 
 
 @scenario(
@@ -318,7 +391,7 @@ def test_urgent(lab: Lab) -> None:
         ask("before"),
         wait("go", mark="ready"),
         send("!", newline=False, urgent=True, unanswered=True),
-        {"do": "idle", "for_s": 0.3},
+        idle(0.3),
         ask("after"),
         ask("and after that"),
         close(),
@@ -358,7 +431,17 @@ def test_oversize(lab: Lab) -> None:
     lab.trigger(over)
     over.go()
     over.ended(within_s=20)
-    lab.expect_bounded_memory(
-        before, offered=2 * size, allowed=max(64 << 20, 4 * size), how="two lines too long"
+    endless = lab.play(
+        "endless",
+        connect(),
+        send(size=OFFERED, newline=False, unanswered=True),
+        expect(anything=True, eof=True, reset=True, within_s=10),
+        close(),
+        must="ended",
     )
-    lab.expect_removed(over)
+    endless.ended(within_s=30)
+    lab.expect_bounded_memory(
+        before, offered=OFFERED, allowed=max(64 * MIB, 4 * size), how="a line without end"
+    )
+    endless.drop()
+    lab.expect_removed(over, endless)
