@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -17,6 +19,8 @@ from harness.backends.local import messages
 
 PROJECT = Path(__file__).resolve().parents[3]
 
+# So much can be said to a process that is stopped before its harness has to wait.
+_INPUT_BYTES = 1 << 18
 _PIECE = 1 << 16
 _SEEN_WITHIN_S = 10.0
 # Between two looks at a process's state, for which the kernel offers nothing to wait on.
@@ -43,6 +47,8 @@ class LocalProcess(Process):
         """
         program = sys.executable if argv[0] == "python3" else argv[0]
         (stdin, write), (read_out, stdout), (read_err, stderr) = (os.pipe() for _ in range(3))
+        with contextlib.suppress(PermissionError):  # the user has too many pages in pipes already
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _INPUT_BYTES)
         self._pidfd: int | None = None
         self._stdin: int | None = write
         self._writing = threading.Lock()
