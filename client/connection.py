@@ -50,13 +50,12 @@ class Connection:
     `wrong` is the first reply that was not what was owed, `broken` the error that ended the
     connection (a reset among others), `eof_at` and `reset_at` the times at which the peer ended
     it; times are seconds of time.monotonic. `sent` and `received` count bytes, `messages` the
-    newlines sent.
+    newlines sent. `unsent` holds what waits to be handed to the kernel.
     """
 
     __slots__ = (
         "_connecting",
         "_loop",
-        "_outbox",
         "_readable",
         "_wake",
         "broken",
@@ -72,13 +71,14 @@ class Connection:
         "reset_at",
         "sent",
         "sock",
+        "unsent",
         "wrong",
     )
 
     def __init__(self, loop: Loop, wake: Callable[[], None], replies: Replies) -> None:
         self._loop = loop
         self._wake = wake
-        self._outbox: deque[_Parcel] = deque()
+        self.unsent: deque[_Parcel] = deque()
         self._readable = False
         self._connecting = True
         self.replies = replies
@@ -135,18 +135,6 @@ class Connection:
         """Whether the handshake is still under way."""
         return self._connecting
 
-    @property
-    def unsent(self) -> bool:
-        """Whether something waits to be handed to the kernel."""
-        return bool(self._outbox)
-
-    def check_sendable(self) -> None:
-        """As `check`, and the peer must not have ended."""
-        if self.wrong is not None or self.broken is not None:
-            self.check()
-        if self.eof_at is not None:
-            raise self.ended_early()
-
     def check(self) -> None:
         """Raise Failed with what has gone wrong with the replies or the connection."""
         trouble = self.wrong or self.broken
@@ -172,25 +160,25 @@ class Connection:
         if end is None:
             end = source.length
         more = False
-        if not self._outbox:
+        if not self.unsent:
             data = source.slice(at, min(end - at, SLICE))
             count = self._write(data, flags)
             at += count
             if at == end or self.broken is not None:
                 return
             more = count == len(data)
-        self._outbox.append(_Parcel(source, at, end, flags))
+        self.unsent.append(_Parcel(source, at, end, flags))
         if more:
             self._flush()
 
     def withdraw(self, stride: int) -> int:
         """Keep unsent only what completes a message of `stride` bytes; bytes withdrawn."""
         withdrawn = 0
-        for parcel in self._outbox:
+        for parcel in self.unsent:
             end = min(parcel.end, -(-parcel.at // stride) * stride)
             withdrawn += parcel.end - end
             parcel.end = end
-        self._outbox = deque(parcel for parcel in self._outbox if parcel.at < parcel.end)
+        self.unsent = deque(parcel for parcel in self.unsent if parcel.at < parcel.end)
         return withdrawn
 
     def read(self, limit: int) -> None:
@@ -213,7 +201,7 @@ class Connection:
             return
         self.sock = None
         self._wake = _nobody  # who holds its report no longer holds the player
-        self._outbox.clear()
+        self.unsent.clear()
         self._loop.forget(sock.fileno())
         if reset:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -248,7 +236,7 @@ class Connection:
                 self._readable = True
                 if mask & _TROUBLE:
                     self._examine()
-        if self._outbox and mask & select.EPOLLOUT:
+        if self.unsent and mask & select.EPOLLOUT:
             self._flush()
         self._wake()
 
@@ -290,11 +278,11 @@ class Connection:
             self._wake()
 
     def _flush(self) -> None:
-        outbox = self._outbox
+        unsent = self.unsent
         for _ in range(_CHUNKS):
-            if not outbox:
+            if not unsent:
                 return
-            parcel = outbox[0]
+            parcel = unsent[0]
             data = parcel.source.slice(parcel.at, min(parcel.end - parcel.at, SLICE))
             count = self._write(data, parcel.flags)
             parcel.at += count
@@ -302,11 +290,11 @@ class Connection:
             if count < len(data):
                 return
             if parcel.at == parcel.end:
-                outbox.popleft()
+                unsent.popleft()
         self._loop.soon(self._flush_on)
 
     def _flush_on(self) -> None:
-        if self._outbox:
+        if self.unsent:
             self._flush()
             self._wake()
 
@@ -320,7 +308,7 @@ class Connection:
         except BlockingIOError:
             return 0
         except OSError as error:
-            self._outbox.clear()
+            self.unsent.clear()
             # What came before the break is still there to be read, and it was said.
             self._break(failure.from_error(error, "send"))
             if self.reading:

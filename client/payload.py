@@ -15,10 +15,11 @@ Reply = OneOf["echo", "upper"]
 SLICE = 64 * 1024
 """The most bytes that `slice` gives at once: above twice as many, each would be mapped anew."""
 
+_SMALL = 4096  # messages up to this size are cheaper kept than made anew for each comparison
 _PERIOD = 1_048_573  # a prime, so that no power of two of lost bytes goes unseen
 _LETTERS = (string.ascii_letters + string.digits + "+-").encode()
 _RANDOM = hashlib.shake_128(b"iolab").digest(_PERIOD).translate(_LETTERS * 4)
-_NOISE = _RANDOM + _RANDOM[:SLICE]
+_NOISE = _RANDOM + _RANDOM[: SLICE + _SMALL]
 
 
 class Source(ABC):
@@ -61,59 +62,93 @@ class Constant(Source):
         return Constant(unit, self.length // max(1, len(self._unit)))
 
 
-class Pattern(Source):
-    """`times` messages of `size` bytes, each unlike any other of any connection.
+class Voice:
+    """What one connection says by itself: messages unlike any other of any connection.
 
     A message opens with the connection's name and its own number, so that a stray one tells whose
     it is; noise follows, which starts at a place of its own for each message. Where the name does
     not fit there is noise alone. All of it is ASCII without a newline.
     """
 
-    __slots__ = ("_capitals", "_ending", "_first", "_name", "_seed", "_size", "_small")
+    __slots__ = ("_count", "_name", "_seed")
+
+    def __init__(self, name: str) -> None:
+        self._name = name.encode("ascii", "replace")
+        self._seed = zlib.crc32(name.encode())
+        self._count = 0
+
+    def say(self, size: int, times: int, newline: bool) -> Source:
+        """The next `times` messages of `size` bytes before their newline."""
+        first = self._count
+        self._count += times
+        if times == 1 and size <= _SMALL:
+            return Constant(self.message(first, size, newline))
+        return Pattern(self, first, size, times, newline)
+
+    def message(self, number: int, size: int, newline: bool) -> bytes:
+        """A message as a whole."""
+        title = b"%b.%d:" % (self._name, number)
+        if len(title) > size:
+            title = b""
+        start = self._start(number, len(title))
+        ending = b"\n" if newline else b""
+        return title + _NOISE[start : start + size - len(title)] + ending
+
+    def part(self, number: int, size: int, at: int, most: int) -> bytes:
+        """Bytes of a message of `size`, from offset `at`, at most `most` of them."""
+        title = b"%b.%d:" % (self._name, number)
+        if at < len(title) <= size:
+            return title[at : at + most]
+        start = self._start(number, at)
+        return _NOISE[start : start + min(most, size - at)]
+
+    def _start(self, number: int, at: int) -> int:
+        return (self._seed + number * 104_729 + at) % _PERIOD
+
+
+class Pattern(Source):
+    """`times` messages of a voice, from its number `first` on; `capitals` for an upper reply."""
+
+    __slots__ = ("_capitals", "_first", "_newline", "_size", "_times", "_voice")
 
     def __init__(
-        self, name: str, first: int, size: int, times: int, newline: bool, capitals: bool = False
+        self,
+        voice: Voice,
+        first: int,
+        size: int,
+        times: int,
+        newline: bool,
+        capitals: bool = False,
     ) -> None:
-        self._name = name
-        self._seed = zlib.crc32(name.encode())
+        self._voice = voice
         self._first = first
         self._size = size
-        self._ending = b"\n" if newline else b""
+        self._times = times
+        self._newline = newline
         self._capitals = capitals
-        self.length = (size + len(self._ending)) * times
-        self._small: bytes | None = None
-        if self.length <= 4096:  # sent and compared: cheaper kept than made twice
-            self._small = self._make(0, self.length)
+        self.length = (size + newline) * times
 
     def slice(self, at: int, size: int) -> bytes:
-        if self._small is not None:
-            return self._small[at : at + size]
-        return self._make(at, min(size, self.length - at, SLICE))
+        parts = []
+        left = min(size, self.length - at, SLICE)
+        stride = self._size + self._newline
+        while left:
+            index, offset = divmod(at, stride)
+            part = self._part(self._first + index, offset, left)
+            parts.append(part)
+            at += len(part)
+            left -= len(part)
+        made = b"".join(parts)
+        return made.upper() if self._capitals else made
 
     def reply(self, kind: Reply) -> Source:
         if kind == "echo":
             return self
-        stride = self._size + len(self._ending)
-        times = self.length // stride if stride else 0
-        return Pattern(self._name, self._first, self._size, times, bool(self._ending), True)
+        return Pattern(self._voice, self._first, self._size, self._times, self._newline, True)
 
-    def _make(self, at: int, size: int) -> bytes:
-        parts = []
-        stride = self._size + len(self._ending)
-        while size:
-            index, offset = divmod(at, stride)
-            part = self._part(self._first + index, offset, size)
-            parts.append(part)
-            at += len(part)
-            size -= len(part)
-        made = b"".join(parts)
-        return made.upper() if self._capitals else made
-
-    def _part(self, number: int, offset: int, size: int) -> bytes:
-        title = f"{self._name}.{number}:".encode("ascii", "replace")
-        if len(title) <= self._size and offset < len(title):
-            return title[offset : offset + size]
-        if offset == self._size:
-            return self._ending
-        start = (self._seed + number * 104_729 + offset) % _PERIOD
-        return _NOISE[start : start + min(size, self._size - offset, SLICE)]
+    def _part(self, number: int, at: int, most: int) -> bytes:
+        if at == self._size:
+            return b"\n"
+        if at == 0 and self._size < min(most, _SMALL):
+            return self._voice.message(number, self._size, self._newline)
+        return self._voice.part(number, self._size, at, most)

@@ -17,7 +17,7 @@ from client.connection import Connection
 from client.failure import Failed, Failure, escaped, from_errno
 from client.fields import Address
 from client.loop import Alarm, Loop
-from client.payload import Constant, Pattern, Reply, Source
+from client.payload import Constant, Reply, Source, Voice
 from client.replies import Replies
 from client.script import Connect, Hang, Message, Script
 
@@ -72,7 +72,6 @@ class Player:
 
     __slots__ = (
         "_course",
-        "_drawn",
         "_past",
         "alarm",
         "asked_at",
@@ -92,6 +91,7 @@ class Player:
         "stage",
         "step",
         "turns",
+        "voice",
     )
 
     def __init__(self, name: str, setting: Setting, stage: Stage) -> None:
@@ -113,7 +113,7 @@ class Player:
         self.closed_at: float | None = None
         self.flooded: str | None = None
         self.said = ""
-        self._drawn = 0
+        self.voice = Voice(name)
         self._past = (0, 0, 0, 0)
         self._course: Generator[None, None, None] | None = self._play()
 
@@ -157,6 +157,17 @@ class Player:
             raise Failed(from_errno(errno.ENOTCONN, "the script"))
         return connection
 
+    def sendable(self) -> Connection:
+        """The open connection, if nothing is wrong with it and the peer has not ended it."""
+        connection = self.connection
+        if connection is None or connection.sock is None:
+            return self.opened()
+        if connection.wrong is not None or connection.broken is not None:
+            connection.check()
+        if connection.eof_at is not None:
+            raise connection.ended_early()
+        return connection
+
     def check_replies(self) -> None:
         """Raise what is wrong with the replies; an end or a reset is only recorded."""
         connection = self.connection
@@ -165,18 +176,10 @@ class Player:
 
     def draw(self, step: Message, times: int) -> Source:
         """The next `times` messages of a step."""
-        if step.size is None:
-            one = step.source
-            return one if one is not None and times == 1 else Constant(step.content, times)
-        first = self._drawn
-        self._drawn += times
-        return Pattern(self.name, first, step.size, times, step.newline)
-
-    def draw_flood(self, size: int, times: int) -> Source:
-        """The next `times` messages of `size` bytes."""
-        first = self._drawn
-        self._drawn += times
-        return Pattern(self.name, first, size, times, newline=True)
+        if step.size is not None:
+            return self.voice.say(step.size, times, step.newline)
+        one = step.source
+        return one if one is not None and times == 1 else Constant(step.content, times)
 
     def report(self) -> dict[str, object]:
         """The connection's report, as in docs/protocol.md."""

@@ -20,7 +20,7 @@ _TICK_S = 0.05  # how often a step that sends at a rate does so
 
 
 def send(player: "Player", step: script.Send) -> Course:
-    connection = _usable(player)
+    connection = player.sendable()
     source = player.draw(step, step.times)
     if step.urgent or not step.unanswered:
         _owe(player, connection, source, step.urgent, step.unanswered)
@@ -28,31 +28,29 @@ def send(player: "Player", step: script.Send) -> Course:
 
 
 def ask(player: "Player", step: script.Ask) -> Course:
-    connection = _usable(player)
+    connection = player.sendable()
     replies = connection.replies
     listening = connection.reading
     if not listening:
         connection.listen()
-    within_s = step.within_s
-    bare = step.bare
     for _ in range(step.times):
         source = player.draw(step, 1)
         _owe(player, connection, source, step.urgent)
         player.asked_at = asked_at = time.monotonic()
-        if bare:
+        if step.bare:
             connection.send(source)
-        if not bare or connection.unsent:
-            yield from _transmit(player, connection, step, source, within_s, begun=bare)
+        if connection.unsent or not step.bare:
+            yield from _transmit(player, connection, step, source, step.within_s, step.bare)
             player.asked_at = asked_at = time.monotonic()
         connection.check()
-        deadline = asked_at + within_s
+        deadline = asked_at + step.within_s
         player.alarm.set(deadline)
         while replies.matched < replies.owed:
             yield
             if replies.matched < replies.owed:
-                connection.check_sendable()
+                player.sendable()
                 if time.monotonic() >= deadline:
-                    raise connection.late(within_s)
+                    raise connection.late(step.within_s)
         player.latencies.append((asked_at, time.monotonic() - asked_at))
         player.asked_at = None
     connection.reading = listening
@@ -61,10 +59,10 @@ def ask(player: "Player", step: script.Ask) -> Course:
 
 
 def flood(player: "Player", step: script.Flood) -> Course:
-    connection = _usable(player)
+    connection = player.sendable()
     connection.reading = False
     stride = step.size + 1
-    source = player.draw_flood(step.size, -(-step.total // stride))
+    source = player.voice.say(step.size, -(-step.total // stride), newline=True)
     _owe(player, connection, source)
     connection.moved_at = time.monotonic()
     connection.send(source)
@@ -155,10 +153,3 @@ def _owe(
         replies.owe_perhaps(answer.slice(0, 1))
     if not unanswered:
         replies.owe(answer, 1 if urgent else 0)
-
-
-def _usable(player: "Player") -> Connection:
-    """The connection, if it can be written to and the peer has not ended it."""
-    connection = player.opened()
-    connection.check_sendable()
-    return connection

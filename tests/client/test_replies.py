@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.payload import Constant, Pattern, Source
+from client.payload import Constant, Source, Voice
 from client.replies import UNASKED, Replies
 
 
@@ -20,9 +20,8 @@ def whole(source: Source, step: int = 1 << 20) -> bytes:
 SOURCES = st.one_of(
     st.builds(Constant, st.binary(min_size=1, max_size=20), st.integers(1, 50)),
     st.builds(
-        Pattern,
+        lambda name, *message: Voice(name).say(*message),
         st.sampled_from(["a#0", "group#17"]),
-        st.integers(0, 9),
         st.integers(1, 6000),
         st.integers(1, 4),
         st.booleans(),
@@ -62,7 +61,7 @@ def test_what_is_owed_matches_however_it_is_cut(sources: list[Source], cuts: lis
 @settings(deadline=None)
 @given(st.integers(1, 3000), st.data())
 def test_one_changed_byte_is_found_at_its_place(size: int, data: st.DataObject) -> None:
-    source = Pattern("g#1", 0, size, 2, True)
+    source = Voice("g#1").say(size, 2, newline=True)
     right = whole(source)
     at = data.draw(st.integers(0, len(right) - 1))
     wrong = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
@@ -77,7 +76,7 @@ def test_one_changed_byte_is_found_at_its_place(size: int, data: st.DataObject) 
 @settings(deadline=None)
 @given(st.integers(8, 200_000), st.integers(1, 200_000))
 def test_a_lost_part_is_found(size: int, lost: int) -> None:
-    source = Pattern("g#1", 0, size, 2, True)
+    source = Voice("g#1").say(size, 2, newline=True)
     data = whole(source)
     replies = Replies()
     replies.owe(source)
@@ -86,13 +85,21 @@ def test_a_lost_part_is_found(size: int, lost: int) -> None:
 
 
 def test_messages_differ_between_connections_and_numbers() -> None:
+    voices = [Voice(name) for name in ("a#0", "a#1", "b#0")]
     messages = {
-        whole(Pattern(name, number, size, 1, True))[:size]
-        for name in ("a#0", "a#1", "b#0")
-        for number in range(50)
+        whole(voice.say(size, 1, newline=False))
+        for voice in voices
+        for _ in range(50)
         for size in (12, 64)
     }
     assert len(messages) == 300
+
+
+def test_a_message_is_the_same_alone_and_among_others() -> None:
+    for size in (1, 5, 64, 4096, 5000):
+        one, many = Voice("a#0"), Voice("a#0")
+        alone = b"".join(whole(one.say(size, 1, newline=True)) for _ in range(3))
+        assert alone == whole(many.say(size, 3, newline=True))
 
 
 def test_what_nobody_asked_for_is_kept_up_to_a_bound() -> None:
