@@ -19,16 +19,6 @@ NAMES = (
     "asyncio",
     "uring",
 )
-    "blocking",
-    "threaded",
-    "nonblocking",
-    "select",
-    "poll",
-    "epoll",
-    "sigio",
-    "asyncio",
-    "uring",
-)
 
 BEST_FIRST = ("epoll", "poll", "select")
 
