@@ -110,7 +110,9 @@ def _build(
     client: DockerClient, name: str, tag: str, base: str, context: bytes, progress: Progress
 ) -> None:
     log: list[str] = []
+    error = ""
     try:
+        # Read to the end in any case: the connection is the SDK's until then.
         for event in client.api.build(
             fileobj=io.BytesIO(context),
             custom_context=True,
@@ -121,12 +123,12 @@ def _build(
             forcerm=True,
             decode=True,
         ):
-            text = str(event.get("stream") or event.get("status") or "").strip()
+            text = " ".join(str(event.get("stream") or event.get("status") or "").split())
             if text:
                 log.append(text)
-                progress.doing(f"iolab/{name}: {text.splitlines()[0]}")
-            if "error" in event:
-                tail = " | ".join(log[-3:])
-                raise EngineError(f"image iolab/{name}: {event['error'].strip()} ({tail})")
-    except ERRORS as error:
-        raise EngineError(f"image iolab/{name}: {explain(error)}") from error
+                progress.doing(f"iolab/{name}: {text}")
+            error = error or " ".join(event.get("error", "").split())
+    except ERRORS as failure:
+        error = explain(failure)
+    if error:
+        raise EngineError(f"image iolab/{name}: {error} ({' | '.join(log[-3:])})")

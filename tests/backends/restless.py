@@ -1,0 +1,39 @@
+"""A run that opens and closes labs without end, for the tests that kill it.
+
+`python -m tests.backends.restless NAME` says the run's id, and goes on until it is killed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+from harness import run
+from harness.backends import choose
+from harness.channel import Channel
+from tests.backends.subjects import LEAVES_A_CHILD, python
+
+# By which the subject's processes are known, whatever became of their ancestors.
+MARK = "IOLAB_TEST_RUN"
+
+
+def main(name: str) -> None:
+    run_id = run.new_id()
+    subject = dataclasses.replace(LEAVES_A_CHILD, environment={MARK: run_id})
+    backend = choose.backend(name, run_id)
+    backend.prepare()
+    print(run_id, flush=True)
+    while True:
+        lab = backend.open_lab(subject, (4, 6))
+        probe = Channel("probe", lab.pod.start_probe())
+        lab.client("agent").spawn(["python3", "-m", "client", "agent"])
+        lab.client("sleeper").spawn(python("import time; time.sleep(1000)"), {MARK: run_id})
+        probe.ready()
+        lab.pod.start_subject(probe)
+        probe.request("wait", condition={"listening": lab.pod.port}, within_s=10)
+        probe.close()
+        lab.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
