@@ -125,11 +125,12 @@ class Capture:
 
         look()
 
-    def packets(self, since: float) -> Iterator[Record]:
-        """The packets kept, in the order of their coming, from `since` (monotonic seconds) on."""
-        for block in tuple(self._blocks):
-            if block.last - block.ahead >= since:
-                yield from (record for record in _records(block) if record.t >= since)
+    def newest_first(self, since: float) -> Iterator[list[Record]]:
+        """The packets kept, from `since` (monotonic seconds) on: some hundreds at a time."""
+        for block in reversed(tuple(self._blocks)):
+            if block.last - block.ahead < since:
+                return
+            yield [record for record in reversed(list(_records(block))) if record.t >= since]
 
     def close(self) -> None:
         """Stop, and let go of what was kept."""

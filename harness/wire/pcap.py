@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from harness.wire.records import Record, told
 from harness.wire.rules import IN
@@ -28,22 +28,16 @@ _PROTOCOLS: dict[int, int] = {socket.AF_INET: 0x0800, socket.AF_INET6: 0x86DD}
 _MOST = 0xFFFFFFFF
 
 
-def file_of(records: Iterable[Record], ahead: float, most: int) -> tuple[bytes, int]:
-    """The file, and how many of the oldest records were left out so that it has ≤ `most` bytes.
+def blocks(records: Iterable[Record], ahead: float) -> Iterator[bytes]:
+    """The file in pieces: its opening, and one for each record.
 
     `ahead`: seconds that real time is ahead of monotonic time, since a file tells real time.
     """
-    opening = _block(_SECTION, struct.pack("=IHHq", _BYTE_ORDER, 1, 0, -1)) + _block(
-        _INTERFACE,
-        struct.pack("=HHI", _LINUX_SLL, 0, 0) + _options((_RESOLUTION, bytes([_NANOSECONDS]))),
-    )
-    blocks = [_packet(record, ahead) for record in records]
-    left_out = 0
-    size = len(opening) + sum(map(len, blocks))
-    while size > most and left_out < len(blocks):
-        size -= len(blocks[left_out])
-        left_out += 1
-    return opening + b"".join(blocks[left_out:]), left_out
+    opening = _block(_SECTION, struct.pack("=IHHq", _BYTE_ORDER, 1, 0, -1))
+    resolution = _options((_RESOLUTION, bytes([_NANOSECONDS])))
+    yield opening + _block(_INTERFACE, struct.pack("=HHI", _LINUX_SLL, 0, 0) + resolution)
+    for record in records:
+        yield _packet(record, ahead)
 
 
 def _packet(record: Record, ahead: float) -> bytes:

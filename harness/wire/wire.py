@@ -6,9 +6,8 @@ Requests are checked here; `gate.py` holds packets, `capture.py` watches them.
 from __future__ import annotations
 
 import base64
-import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Generator
 from typing import Any
 
 from harness.probe.loop import Loop
@@ -19,10 +18,10 @@ from harness.wire.gate import Gate
 from harness.wire.records import Record, merge
 from harness.wire.rules import RuleError, parse_rule, read_peer
 
-_AT_ONCE = 1000  # packets taken apart before the loop looks at anything else: some milliseconds
-_LAST = 10_000  # rows of an answer, unless more are asked for
-_MOST_ROWS = 100_000  # what fits into one line of the protocol
-_MOST_BYTES = 11 << 20  # of a file, likewise
+_SLICE_S = 0.005  # of work on packets, before the loop looks at anything else
+_LAST = 5_000  # rows of an answer, unless others are asked for
+_MOST_ROWS = 20_000  # more would hold up the loop while they are written as JSON
+_MOST_SAVED = 50_000  # records of a file: as base64 they fit into one line of the protocol
 
 
 class Wire:
@@ -111,61 +110,69 @@ class Wire:
     # -- packets ----------------------------------------------------------------------------------
 
     def _packets(self, request: Request) -> Reply:
+        since, peer = _seconds(request, "since", 0.0), _peer(request)
         last = _whole(request, "last", _LAST, _MOST_ROWS)
-        reply = Reply()
 
-        def answer(records: list[Record]) -> None:
-            rows = [record.row() for record in records[-last:]]
-            reply({"packets": rows, "omitted": len(records) - len(rows), **self._losses()})
+        def work() -> Generator[None, None, Results]:
+            records, more = yield from self._newest(since, peer, last)
+            return {"packets": [record.row() for record in records], "more": more, **self._gaps()}
 
-        self._gather(request, answer)
-        return reply
+        return self._in_slices(work())
 
     def _save(self, request: Request) -> Reply:
-        reply = Reply()
+        since, peer = _seconds(request, "since", 0.0), _peer(request)
 
-        def answer(records: list[Record]) -> None:
+        def work() -> Generator[None, None, Results]:
+            records, more = yield from self._newest(since, peer, _MOST_SAVED)
             ahead = time.clock_gettime(time.CLOCK_REALTIME) - time.monotonic()
-            data, omitted = pcap.file_of(records, ahead, _MOST_BYTES)
-            text = base64.b64encode(data).decode()
-            reply({"pcap": text, "omitted": omitted, **self._losses()})
+            file = bytearray()
+            for block in pcap.blocks(records, ahead):
+                file += block
+                yield
+            return {"pcap": base64.b64encode(file).decode(), "more": more, **self._gaps()}
 
-        self._gather(request, answer)
+        return self._in_slices(work())
+
+    def _newest(
+        self, since: float, peer: tuple[str, int] | None, most: int
+    ) -> Generator[None, None, tuple[list[Record], bool]]:
+        """The newest records that are asked for, and whether there are older ones."""
+
+        def wanted(records: list[Record]) -> list[Record]:
+            return [one for one in records if one.t >= since and (not peer or one.is_of(peer))]
+
+        captured: list[Record] = []
+        for piece in self._capture.newest_first(since) if self._capture else ():
+            captured += wanted(piece)
+            yield
+            if len(captured) > most:
+                since = captured[-1].t
+                break
+        captured.reverse()
+        merged = merge(captured, wanted(self._gate.records if self._gate else []))
+        return merged[-most:], len(merged) > most
+
+    def _in_slices(self, work: Generator[None, None, Results]) -> Reply:
+        """Do the work once all packets seen until now can be read, without holding up the loop."""
+        reply, loop = Reply(), self._running()
+
+        def go() -> None:
+            until = time.monotonic() + _SLICE_S
+            try:
+                while time.monotonic() < until:
+                    next(work)
+            except StopIteration as stop:
+                reply(stop.value)
+            else:
+                loop.call_later(0, go)
+
+        if self._capture is None:
+            loop.call_later(0, go)
+        else:
+            self._capture.complete(go)
         return reply
 
-    def _gather(self, request: Request, then: Callable[[list[Record]], None]) -> None:
-        """Call `then` with all records that the request asks for, seen until now."""
-        since = _seconds(request, "since", 0.0)
-        peer = _peer(request)
-        loop, capture = self._running(), self._capture
-        captured: list[Record] = []
-
-        def wanted(record: Record) -> bool:
-            return record.t >= since and (peer is None or record.is_of(peer))
-
-        def finish() -> None:
-            decided = self._gate.records if self._gate else []
-            then(merge(captured, [record for record in decided if wanted(record)]))
-
-        def begin(source: Capture) -> None:
-            packets = source.packets(since)
-
-            def some() -> None:
-                piece = list(itertools.islice(packets, _AT_ONCE))
-                captured.extend(record for record in piece if wanted(record))
-                if piece:
-                    loop.call_later(0, some)
-                else:
-                    finish()
-
-            some()
-
-        if capture is None:
-            finish()
-        else:
-            capture.complete(lambda: begin(capture))
-
-    def _losses(self) -> dict[str, Any]:
+    def _gaps(self) -> dict[str, Any]:
         """What the answer cannot contain: packets by their number, or the reason."""
         forgotten = self._gate.forgotten if self._gate else 0
         if self._capture is None:
