@@ -37,13 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     """Run the lab; exit status 0, also by Ctrl-C; 1 if it failed, 128 + N by signal N."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     setting = settings.read(arguments, terminal=terminal)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     run_id = os.environ[VARIABLE] = current_id()
     backend: Backend | None = None
     with Stoppable() as stoppable:
         try:
             backend, why = choose.choose(setting.backend, run_id)
-            console.print(why, markup=False)
+            console.print(why, markup=False, soft_wrap=True)
             backend.prepare()
             _run(setting, backend, console, terminal)
         except LabFailed as failed:
@@ -68,7 +68,7 @@ def _run(setting: Setting, backend: Backend, console: Console, terminal: bool) -
         progress.doing("starting server and probe")
         remarks = session.start()
     for remark in remarks:
-        console.print(remark, markup=False)
+        console.print(remark, markup=False, soft_wrap=True)
     state.began = state.now = time.monotonic()
     state.until = None if setting.duration_s is None else state.began + setting.duration_s
     with Door(session):
@@ -132,7 +132,7 @@ def _tell(session: Session, console: Console) -> None:
     # Only an operator is listened to; others may have a standard input that never ends.
     ears = [sys.stdin.fileno()] if state.reply == "operator" else []
     for line in plain.opening():
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     while not _is_over(state):
         if select.select(ears, [], [], TICK_S)[0]:
             data = os.read(ears[0], 1 << 16)
@@ -140,7 +140,7 @@ def _tell(session: Session, console: Console) -> None:
             ears = ears if data else []
         session.step(time.monotonic())
         for line in plain.news():
-            console.print(line, markup=False)
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def _type(session: Session, editor: Editor, keys: bytes) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -21,9 +22,15 @@ _COLOURS = (
     *("tan", "deep_pink3", "steel_blue1", "light_goldenrod2"),
 )
 _QUIET = "bright_black"
-
-T = TypeVar("T")
 _BARS = "▁▂▃▄▅▆▇█"
+_INDENT = 2
+_COUNTS = 12  # cells for messages and replies, so that the column stands still as they grow
+
+NEWLY_S = 0.05
+"""Of a sleep that was just seen to begin, nobody knows how long it has lasted."""
+
+MEASURE = Console(file=io.StringIO())
+"""Wraps texts to know their height, and prints nothing."""
 
 _EVENT_STYLES = {
     "accepted": "green",
@@ -38,14 +45,18 @@ _EVENT_STYLES = {
 _BAD_ENDS = ("reset", "timeout", "timed", "error", "grace", "oversize", "broken")
 
 
-def heading(title: str, note: str | Text, width: int) -> Text:
+def note(text: str) -> Text:
+    """What stands at the end of a title."""
+    return Text(text, style=_QUIET)
+
+
+def heading(title: str, note: Text, width: int) -> Text:
     """A part's title, a line, and a note at its end."""
-    end = note if isinstance(note, Text) else Text(note, style=_QUIET)
-    room = width - len(title) - 1 - (end.cell_len + 1 if end else 0)
+    room = width - len(title) - 1 - (note.cell_len + 1 if note else 0)
     if room < 2:
-        end, room = Text(), width - len(title) - 1
+        note, room = Text(), width - len(title) - 1
     line = Text.assemble((title, "bold"), " ", ("─" * max(0, room), _QUIET), no_wrap=True)
-    return line.append(" ").append_text(end) if end else line
+    return line.append(" ").append_text(note) if note else line
 
 
 def header(state: State, width: int) -> Text:
@@ -83,32 +94,34 @@ def essay(state: State) -> Text:
     return text
 
 
-def clients(state: State, width: int, rows: int) -> RenderableType:
-    """Every client, and what it is doing; where there is room, also what it is like."""
-    table = _table()
-    named = max((len(name) for name in state.clients), default=0) + 2
-    table.add_column(width=named)
-    table.add_column(ratio=1)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", width=7, no_wrap=True)
-    with_what = rows >= clients_rows(state, width)
-    shown, rest = (
-        (list(state.clients.values()), 0)
-        if with_what
-        else _first(list(state.clients.values()), rows)
-    )
-    for one in shown:
-        doing: RenderableType = _doing(state, one)
+def clients(state: State, rows: int, *, with_what: bool) -> RenderableType:
+    """Every client and what it is doing; `with_what`: also what it is like."""
+    lines: list[RenderableType] = []
+    for one in list(state.clients.values())[:rows]:
+        # Columns of fixed widths: the clients' tables stand below one another as one.
+        table = _table()
+        table.add_column(width=2 + max(len(name) for name in state.clients))
+        table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column(justify="right", no_wrap=True, min_width=_COUNTS)
+        table.add_column(justify="right", no_wrap=True, width=7)
+        table.add_row(_name(state, one.name), _doing(state, one), *_figures(one, state.now))
+        lines.append(table)
         if with_what:
-            doing = Group(doing, Text(one.what, style=_QUIET))
-        table.add_row(_name(state, one.name), doing, _exchange(one), _pace(one, state.now))
-    return Group(table, *_and_more(rest, "client"))
+            lines.append(Padding(note(one.what), (0, 0, 0, _INDENT)))
+    return Group(*lines)
 
 
 def clients_rows(state: State, width: int) -> int:
     """How many rows the clients take when each says what it is like."""
-    room = width - max((len(name) for name in state.clients), default=0) - 2 - 26
-    return sum(1 + -(-len(one.what) // max(8, room)) for one in state.clients.values())
+    room = max(8, width - _INDENT)
+    return sum(1 + len(note(one.what).wrap(MEASURE, room)) for one in state.clients.values())
+
+
+def clients_note(state: State, rows: int) -> Text:
+    """How many of them the server is connected with."""
+    here = sum(state.open_of(name) > 0 for name in state.clients)
+    note = Text(f"{here} of {len(state.clients)} connected", style=_QUIET)
+    return _shown(note, len(state.clients), rows)
 
 
 def connections(state: State, width: int, rows: int) -> RenderableType:
@@ -121,8 +134,7 @@ def connections(state: State, width: int, rows: int) -> RenderableType:
     table.add_column("recv-q", justify="right", width=6)
     table.add_column("send-q", justify="right", width=6)
     table.add_column("age", justify="right", width=6)
-    shown, rest = _most_telling(state.connections, rows - 1)
-    for row in shown:
+    for row in _most_telling(state.connections, rows - 1):
         table.add_row(
             Text("queue", style="bold yellow") if row.fd is None else Text(str(row.fd)),
             _whose(state, row),
@@ -132,22 +144,21 @@ def connections(state: State, width: int, rows: int) -> RenderableType:
             _queue(row.send_q),
             Text(seconds(row.age_s), style=_QUIET),
         )
-    return Group(table, *_and_more(rest, "connection"))
+    return table
 
 
-def connections_note(state: State) -> Text:
+def connections_note(state: State, rows: int) -> Text:
     """How many there are of each kind."""
     held = [row for row in state.connections if row.fd is not None]
     note = Text(f"{len(held)} open", style=_QUIET)
     waiting = sum(row.waits_for_accept for row in state.connections)
     if waiting:
         note.append(f" · {waiting} not accepted", "bold yellow")
-    dead = sum(row.is_dead for row in held)
-    if dead:
-        note.append(f" · {dead} dead", "bold red")
+    for name, number in Counter(row.state for row in held if row.is_left).items():
+        note.append(f" · {number} {name}", STATE_STYLES[name])
     for name, number in state.kernel_only.most_common(1):
         note.append(f" · {number} {name}", _QUIET)
-    return note
+    return _shown(note, len(state.connections), rows - 1)
 
 
 def log(state: State, rows: int) -> RenderableType:
@@ -177,15 +188,21 @@ def questions(state: State, rows: int) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", width=6)
-    shown, rest = _first(waiting, rows)
-    for one in shown:
+    for one in waiting[:rows]:
         table.add_row(
             Text(str(one.number), style="bold"),
             _name(state, one.client) if one.client else Text(""),
             Text(one.text),
             Text(seconds(state.now - one.t), style=_QUIET),
         )
-    return Group(table, *_and_more(rest, "message"))
+    return table
+
+
+def questions_note(state: State, rows: int) -> Text:
+    """How many messages wait."""
+    waiting = len(state.log.questions)
+    note = Text(count(waiting, "message") if waiting else "", style=_QUIET)
+    return _shown(note, waiting, rows)
 
 
 def footer(state: State, width: int) -> Text:
@@ -219,37 +236,34 @@ def entry(state: State, width: int) -> Text:
     at = state.cursor - start
     return Text.assemble(
         (" answer ", "bold reverse cyan"),
-        (" ▸", "cyan"),
+        (" ▸ ", "cyan"),
         *(shown[:at], (shown[at], "reverse"), shown[at + 1 :]),
         no_wrap=True,
     )
 
 
-def asleep_in(thread: Thread) -> Text:
-    """What a thread is doing, in words."""
+def doing(thread: Thread) -> Text:
+    """What a thread is doing: in which call, on which descriptor, for how long, until what."""
     if thread.state in "Tt":
         return Text("stopped", style="bold yellow")
     if thread.syscall is None:
         return Text("running on the CPU", style="bold green")
     text = Text.assemble("asleep in ", (thread.syscall, "bold cyan"))
     if thread.fd is not None:
-        text.append(f" on descriptor {thread.fd}")
-        if thread.of:
-            text.append(f" ({thread.of})")
-    if thread.since_s is not None:
+        text.append(f"({thread.fd})")
+    if thread.since_s is not None and thread.since_s > NEWLY_S:
         text.append(f" for {seconds(thread.since_s)}")
+    until = UNTIL.get(thread.syscall)
+    if until:
+        text.append(f" until {until.format(who=thread.of or 'one client')}", _QUIET)
     return text
 
 
 def _activity(state: State) -> Text:
     main = state.main
     if main is None:
-        return Text("● no process", style="bold red", no_wrap=True, overflow="ellipsis")
-    awake = main.syscall is None
-    text = Text.assemble(("● ", "green" if awake else "blue"), asleep_in(main))
-    reason = UNTIL.get(main.syscall or "")
-    if reason and not (main.of and main.of.startswith("the ")):
-        text.append(f" until {reason}", _QUIET)
+        return Text("● no process", style="bold red")
+    text = Text("● ", style="blue" if main.syscall else "green").append_text(doing(main))
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
@@ -259,13 +273,15 @@ def _cost(state: State, width: int) -> Text:
     newest = state.recent(1.0) or recent[-1:]
     cpu = sum(one.cpu for one in newest) / max(1, len(newest))
     wakeups = sum(one.wakeups for one in newest) / max(1, len(newest))
-    bars = max(0, min(24, width - 58))
+    bars = max(0, min(24, width - 62))
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("CPU", _QUIET).append(f"{cpu:6.1%}", "bold red" if cpu > 0.5 else "bold")
     text.append("   wake-ups ", _QUIET).append(f"{wakeups:.0f}/s ", "bold")
     # As powers: between ten wake-ups and ten thousand lie all models.
     text.append(_spark([math.log10(1 + one.wakeups) for one in recent], 4.0, bars), "cyan")
-    text.append(f"   memory {size(state.rss)}B   {state.descriptors} descriptors", _QUIET)
+    threads = f"   {len(state.threads)} threads" if len(state.threads) > 2 else ""
+    memory = f"   memory {size(state.rss)}B   {state.descriptors} descriptors{threads}"
+    text.append(memory, _QUIET)
     return text
 
 
@@ -313,11 +329,13 @@ def _other_threads(state: State) -> list[Text]:
     """The server's other threads, alike ones together."""
     others = [one for one in state.threads if one.tid != state.pid]
     kinds = Counter(
-        (one.syscall or "running", one.of if one.syscall != "futex" else None) for one in others
+        (one.syscall or RUNNING, one.of if one.syscall != "futex" else None) for one in others
     )
     lines = []
     for (call, of), number in kinds.most_common():
-        words = count(number, "more thread") + (f" in {call}" if call != "running" else " running")
+        words = count(number, "more thread") + (
+            " running" if call == RUNNING else f" asleep in {call}"
+        )
         lines.append(Text(words + (f" ({of})" if of else ""), style=_QUIET, no_wrap=True))
     return lines
 
@@ -341,29 +359,19 @@ def _table(header: bool = False) -> Table:
     )
 
 
-def _first(items: Sequence[T], rows: int) -> tuple[Sequence[T], int]:
-    """So many that there is a row left to say how many more there are."""
-    if len(items) <= rows:
-        return items, 0
-    shown = max(0, rows - 1)
-    return items[:shown], len(items) - shown
+def _shown(note: Text, all_of_them: int, rows: int) -> Text:
+    """The note, and how many there is room for if not for all."""
+    return note.append(f", {max(0, rows)} shown", _QUIET) if all_of_them > rows else note
 
 
-def _most_telling(rows: Sequence[Connection], room: int) -> tuple[Sequence[Connection], int]:
-    """Where not all fit: the dead, the waiting and the busy first, in the same order as ever."""
-    if len(rows) <= room:
-        return rows, 0
+def _most_telling(rows: Sequence[Connection], room: int) -> Sequence[Connection]:
+    """Where not all fit: the left, the waiting and the busy first, in the same order as ever."""
 
     def dull(row: Connection) -> tuple[bool, bool, bool]:
-        return not row.is_dead, not row.waits_for_accept, not (row.recv_q or row.send_q)
+        return not row.is_left, not row.waits_for_accept, not (row.recv_q or row.send_q)
 
-    chosen = {id(row) for row in sorted(rows, key=dull)[: max(0, room - 1)]}
-    return [row for row in rows if id(row) in chosen], len(rows) - len(chosen)
-
-
-def _and_more(number: int, what: str) -> Iterable[Text]:
-    if number:
-        yield Text(f"… and {count(number, 'more ' + what, f'more {what}s')}", style=_QUIET)
+    chosen = {id(row) for row in sorted(rows, key=dull)[: max(0, room)]}
+    return [row for row in rows if id(row) in chosen]
 
 
 def _colour(state: State, name: str) -> str:
@@ -398,15 +406,13 @@ def _doing(state: State, client: Client) -> Text:
     return text
 
 
-def _exchange(client: Client) -> Text:
-    if client.visitor:
-        return Text("")
-    behind = client.messages != client.replies
-    return Text.assemble(
-        (f"{client.messages}", "default"),
-        (" → ", _QUIET),
-        (f"{client.replies}", "default" if not behind else "yellow"),
-    )
+def _figures(client: Client, now: float) -> tuple[Text, Text]:
+    """Messages and right replies, and the pace of its requests."""
+    if client.visitor or not client.messages:
+        return Text(""), _pace(client, now)
+    behind = "default" if client.messages == client.replies else "yellow"
+    exchanged = Text.assemble(str(client.messages), (" → ", _QUIET), (str(client.replies), behind))
+    return exchanged, _pace(client, now)
 
 
 def _pace(client: Client, now: float) -> Text:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.live.log import Line
-from harness.live.panels import asleep_in
+from harness.live.panels import doing
 from harness.live.state import State
 from harness.live.words import count
 
@@ -82,12 +82,12 @@ def status(state: State) -> str:
     cpu = sum(one.cpu for one in recent) / max(1, len(recent))
     wakeups = sum(one.wakeups for one in recent) / max(1, len(recent))
     replies = sum(client.replies for client in state.clients.values())
-    doing = asleep_in(state.main).plain if state.main else "no process"
+    server = doing(state.main).plain if state.main else "has no process"
     waiting = sum(row.waits_for_accept for row in state.connections)
     parts = [
         f"{count(len(held), 'connection')}, {busy} with bytes in a queue",
         f"{waiting} not accepted" if waiting else "",
-        f"server {doing}, CPU {cpu:.1%}, {wakeups:.0f} wake-ups/s",
+        f"server {server}, CPU {cpu:.1%}, {wakeups:.0f} wake-ups/s",
         f"{count(replies, 'right reply', 'right replies')}",
     ]
     return "; ".join(part for part in parts if part)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.backends.base import Backend, LabNodes, Node, Process, SubjectProcess
 from harness.channel import Channel, Refused
+from harness.live import players
 from harness.live.definition import ClientService, Definition
 from harness.live.state import State
 from harness.subject import Subject
@@ -144,52 +145,34 @@ class Session:
                         return
                     node = self._nodes.client(service.name)
                 self._tell(service.name, {"event": "here", "address": node.addresses[4]})
-                self._follow(service.name, self._spawn(node, self._command(service)))
+                self._play(service, node)
         except Exception as error:  # whatever it is, it must end the lab and not just this thread
             self._news.put(error)
 
-    def _command(self, service: ClientService) -> list[str]:
+    def _play(self, service: ClientService, node: Node) -> None:
+        """Let the client play its script, and listen to it in a thread."""
         pod = self._nodes.pod
-        return [
-            *("python3", "-m", "client", "play", service.script),
-            *(pod.addresses[4], str(pod.port)),
-            *(f"--count={service.count}", f"--name={service.name}", "--log=json"),
-            *service.options,
-        ]
+        host, port = pod.addresses[4], pod.port
+        tell = partial(self._tell, service.name)
+        if self.state.reply == "operator":
+            process = self._spawn(node, players.AGENT_ARGV)
+            bind = node.addresses[4]
+            listen = partial(players.converse, process, service, bind, (host, port), tell)
+        else:
+            process = self._spawn(node, players.play_argv(service, host, port))
+            listen = partial(players.follow, process, tell)
+        threading.Thread(target=self._guard, args=[listen], name=service.name, daemon=True).start()
 
-    def _spawn(self, node: Node, argv: list[str]) -> Process:
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # as above
+            self._news.put(error)
+
+    def _spawn(self, node: Node, argv: Sequence[str]) -> Process:
         process = node.spawn(argv)
         self._spawned.append(process)
         return process
-
-    def _follow(self, name: str, process: Process) -> None:
-        """Read, in a thread, what a client's process prints."""
-
-        def read() -> None:
-            rest, said = b"", bytearray()
-            while True:
-                stream, data = process.read()
-                if not data:
-                    break
-                if stream == "stderr":
-                    said += data
-                    continue
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    self._tell(name, json.loads(line))
-            words = said.decode("utf-8", "backslashreplace").strip()
-            self._tell(name, {"event": "gone", "words": words, "status": process.wait(1.0)})
-
-        self._thread(f"client {name}", read)
-
-    def _thread(self, name: str, work: Callable[[], None]) -> None:
-        def run() -> None:
-            try:
-                work()
-            except Exception as error:  # as above
-                self._news.put(error)
-
-        threading.Thread(target=run, name=name, daemon=True).start()
 
     def _tell(self, name: str, record: Mapping[str, Any]) -> None:
         self._news.put((name, record))

@@ -118,8 +118,11 @@ class Connection:
         return self.fd is None and self.state in ("ESTABLISHED", "CLOSE-WAIT", "SYN-RECEIVED")
 
     @property
-    def is_dead(self) -> bool:
-        """The peer is gone, and the server still holds it open."""
+    def is_left(self) -> bool:
+        """The peer has closed or reset it, and the server still holds it open.
+
+        It may have answers to give first; if not, this is a dead socket.
+        """
         return self.fd is not None and self.state in ("CLOSE-WAIT", "CLOSED")
 
 
@@ -145,6 +148,7 @@ class Moment:
 
 
 RUNNING = "running"
+LISTENER = "the listener"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +310,10 @@ class State:
         return fds
 
     def _take_threads(self, snapshot: Record, fds: Mapping[int, str]) -> None:
-        inodes = {row.inode: _name(row) for row in self.connections}
-        inodes |= {
-            r["inode"]: "the listener" for r in snapshot["sockets"] if r["state"] == "LISTEN"
-        }
+        names = {row.inode: _name(row) for row in self.connections}
+        names |= {row["inode"]: LISTENER for row in snapshot["sockets"] if row["state"] == "LISTEN"}
+        inodes = {fd: _inode(target) for fd, target in fds.items()}
+        self.sockets = {fd: names[inode] for fd, inode in inodes.items() if inode in names}
         threads, switches, cpu_s = [], 0, 0.0
         for process in snapshot["processes"]:
             cpu_s += _read(process["cpu_s"], 0.0)

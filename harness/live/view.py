@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.text import Text
 
 from harness.live import panels
 from harness.live.room import Wish, allot
 from harness.live.state import State
-from harness.live.words import count
 
 # From here on there is room for two columns, and for what the model does while it waits.
 WIDE, TALL = 118, 30
@@ -21,17 +19,19 @@ WIDE, TALL = 118, 30
 # Below this, the log and the clients are left out before lines become unreadable.
 NARROWEST = 20
 
+# From so many rows on, an empty one stands between two parts.
+AIRY = 28
+
 _PLENTY = 10_000
 _GAP = 3
-_MEASURE = Console(file=io.StringIO())  # wraps text to know its height, and prints nothing
 
 
 @dataclass(frozen=True)
 class Part:
-    """A titled part: `body(width, rows)` makes what is below the title."""
+    """A titled part; `note` and `body` are made for (width, and) the rows below the title."""
 
     title: str
-    note: str | Text
+    note: Callable[[int], Text]
     body: Callable[[int, int], RenderableType]
     wish: Wish
 
@@ -46,7 +46,9 @@ def view(state: State, width: int, height: int) -> RenderableType:
     if width >= WIDE and height >= TALL:
         body = _two_columns(state, width, rows)
     else:
-        body = _column(_parts(state, width), width, rows)
+        body = _column(
+            [_server(state), _clients(state), _connections(state), *_words(state)], width, rows
+        )
     whole = Layout()
     whole.split_column(
         Layout(panels.header(state, width), size=1),
@@ -57,30 +59,34 @@ def view(state: State, width: int, height: int) -> RenderableType:
 
 
 def _two_columns(state: State, width: int, rows: int) -> Layout:
-    """Left who takes part, right what the kernel and the server say of it."""
+    """Left who takes part and how the server waits, right what kernel and server say of it."""
     left_width = (width - _GAP) * 45 // 100
-    server, clients, connections, *rest = _parts(state, left_width)
-    essay = _essay(state, left_width)
     both = Layout()
     both.split_row(
-        Layout(_column([server, clients, essay], left_width, rows), size=left_width),
+        Layout(_column(_left(state, left_width, rows), left_width, rows), size=left_width),
         Layout(Text(" "), size=_GAP),
-        Layout(_column([connections, *rest], width - _GAP - left_width, rows)),
+        Layout(_column([_connections(state), *_words(state)], width - _GAP - left_width, rows)),
     )
     return both
 
 
+def _left(state: State, width: int, rows: int) -> list[Part]:
+    server, essay = _server(state), _essay(state, width)
+    full = 1 + panels.clients_rows(state, width)
+    with_what = rows >= server.wish.most + full + essay.wish.most + 2
+    return [server, _clients(state, full if with_what else 0), essay]
+
+
 def _column(parts: Sequence[Part], width: int, rows: int) -> Layout:
-    given = allot(rows, [part.wish for part in parts])
-    spare = rows - sum(given)
+    between = 1 if rows >= AIRY else 0
+    given = allot(rows - between * (len(parts) - 1), [part.wish for part in parts])
     regions: list[Layout] = []
     for part, got in zip(parts, given, strict=True):
         if not got:
             continue
-        if regions and spare:
+        if regions and between:
             regions.append(Layout(Text(" "), size=1))
-            spare -= 1
-        title = panels.heading(part.title, part.note, width)
+        title = panels.heading(part.title, part.note(got - 1), width)
         regions.append(Layout(title, size=1))
         regions.append(Layout(part.body(width, got - 1), size=got - 1))
     regions.append(Layout(Text(" ")))
@@ -89,57 +95,64 @@ def _column(parts: Sequence[Part], width: int, rows: int) -> Layout:
     return column
 
 
-def _parts(state: State, width: int) -> list[Part]:
-    pid = f"pid {state.pid}" if state.pid else ""
-    here = sum(state.open_of(name) > 0 for name in state.clients)
-    people, sockets = len(state.clients), len(state.connections)
-    parts = [
-        Part(
-            "server",
-            pid,
-            lambda width, rows: panels.server(state, width, rows),
-            Wish(3, 4, 4 + min(3, len(state.threads))),
-        ),
-        Part(
-            "clients",
-            f"{here} of {people} connected",
-            lambda width, rows: panels.clients(state, width, rows),
-            Wish(3, min(people + 1, 9), 1 + panels.clients_rows(state, width)),
-        ),
-        Part(
-            "connections in the kernel",
-            panels.connections_note(state),
-            lambda width, rows: panels.connections(state, width, rows),
-            Wish(4, min(sockets + 2, 8), max(4, sockets + 2)),
-        ),
-    ]
-    if state.reply == "operator":
-        waiting = len(state.log.questions)
-        parts.append(
-            Part(
-                "waiting for your answer",
-                count(waiting, "message") if waiting else "",
-                lambda width, rows: panels.questions(state, rows),
-                Wish(3, 5, max(5, waiting + 1)),
-            )
-        )
-    parts.append(
-        Part(
-            "the server's log",
-            "",
-            lambda width, rows: panels.log(state, rows),
-            Wish(2, 5, _PLENTY),
-        )
+def _server(state: State) -> Part:
+    return Part(
+        "server",
+        lambda rows: panels.note(f"pid {state.pid}" if state.pid else ""),
+        lambda width, rows: panels.server(state, width, rows),
+        Wish(3, 4, 4 + min(3, len(state.threads))),
     )
-    return parts
+
+
+def _clients(state: State, full: int = 0) -> Part:
+    """Of `full` rows, if there is room for what each is like."""
+    here = 1 + len(state.clients)
+    return Part(
+        "clients",
+        lambda rows: panels.clients_note(state, rows),
+        lambda width, rows: panels.clients(state, rows, with_what=bool(full)),
+        Wish(3, full or min(here, 4 if _has_operator(state) else 9), full or here),
+    )
+
+
+def _connections(state: State) -> Part:
+    sockets = max(4, len(state.connections) + 2)
+    return Part(
+        "connections in the kernel",
+        lambda rows: panels.connections_note(state, rows),
+        lambda width, rows: panels.connections(state, width, rows),
+        Wish(4, min(sockets, 5 if _has_operator(state) else 8), sockets),
+    )
+
+
+def _words(state: State) -> list[Part]:
+    """What server and clients say; what waits for an answer stands above where it is typed."""
+    operator = _has_operator(state)
+    log = Part(
+        "the server's log",
+        lambda rows: panels.note(""),
+        lambda width, rows: panels.log(state, rows),
+        Wish(3, 3 if operator else 5, _PLENTY),
+    )
+    questions = Part(
+        "waiting for your answer",
+        lambda rows: panels.questions_note(state, rows),
+        lambda width, rows: panels.questions(state, rows),
+        Wish(3, 6, max(6, len(state.log.questions) + 1)),
+    )
+    return [log, questions] if operator else [log]
+
+
+def _has_operator(state: State) -> bool:
+    return state.reply == "operator"
 
 
 def _essay(state: State, width: int) -> Part:
     text = panels.essay(state)
-    lines = len(text.wrap(_MEASURE, width))
+    lines = len(text.wrap(panels.MEASURE, width))
     return Part(
         f"what {state.model} does while it waits",
-        "",
+        lambda rows: panels.note(""),
         lambda width, rows: text,
         Wish(4, lines + 1, lines + 1),
     )

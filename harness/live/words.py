@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What a thread that sleeps in the call waits for; each follows the word "until".
+# What a thread that sleeps in the call waits for; each follows the word "until", and `{who}` is
+# whose socket it is.
 UNTIL: Mapping[str, str] = {
     **dict.fromkeys(
         ("select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
         "any of its sockets is ready",
     ),
     **dict.fromkeys(("accept", "accept4"), "somebody connects"),
-    **dict.fromkeys(("recvfrom", "recvmsg", "read"), "this one client speaks"),
-    **dict.fromkeys(("sendto", "sendmsg", "write", "writev"), "this one client reads"),
+    **dict.fromkeys(("recvfrom", "recvmsg", "read"), "{who} speaks"),
+    **dict.fromkeys(("sendto", "sendmsg", "write", "writev"), "{who} reads"),
     **dict.fromkeys(("rt_sigtimedwait", "rt_sigsuspend"), "a signal tells of a socket"),
     "io_uring_enter": "the kernel has completed something",
     "futex": "another thread wakes it",
@@ -36,7 +37,7 @@ CALL_STYLES: Mapping[str, str] = {
 # Of the states in which a socket can be, those worth a colour.
 STATE_STYLES: Mapping[str, str] = {
     "ESTABLISHED": "green",
-    "CLOSE-WAIT": "bold red",  # the peer has closed and the server has not noticed: a dead socket
+    "CLOSE-WAIT": "bold yellow",  # the peer has closed its side, and the server has not (yet)
     "CLOSED": "bold red",  # in no table any more, and its descriptor is still open
     "FIN-WAIT-1": "yellow",
     "FIN-WAIT-2": "yellow",
@@ -48,7 +49,9 @@ STATE_STYLES: Mapping[str, str] = {
 
 
 def seconds(value: float) -> str:
-    """A duration in at most five characters: `0.4 ms`, `12 ms`, `3.4 s`, `61 s`, `12 m`."""
+    """A duration in at most seven characters: `80 µs`, `1.4 ms`, `12 ms`, `3.4 s`, `12 m`."""
+    if value < 0.0009995:
+        return f"{value * 1e6:.0f} µs"
     if value < 0.00995:
         return f"{value * 1000:.1f} ms"
     if value < 0.9995:
