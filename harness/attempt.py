@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
+
+# How often it is looked whether a subject that does not listen yet has ended instead.
+START_LOOK_S = 0.5
 
 # A silence beyond this share of the promised idle timeout may end the holder's connection.
 SILENCE_ALLOWED = 0.5
@@ -54,9 +58,13 @@ class Attempt:
     def _starts(self) -> bool:
         """Whether the subject listens in time; no connection is made to find out."""
         within = self.playing.subject.start_s
-        self.lab.start_subject()
-        if self.lab.wait_for({"listening": self.lab.port}, within):
-            return True
+        process = self.lab.start_subject()
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if self.lab.wait_for({"listening": self.lab.port}, START_LOOK_S):
+                return True
+            if process.wait(0) is not None:
+                return False
         self.lab.record("deaf", within_s=within, port=self.lab.port)
         return False
 
