@@ -5,6 +5,7 @@ It ends at the end of its input, or by SIGTERM or SIGINT, and takes with it what
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
@@ -92,6 +93,10 @@ class Probe:
 
 def main() -> None:
     """Run a probe."""
+    # A session of its own: helpers are told from the subject by it (subject.py), and a terminal's
+    # Ctrl-C is the harness's to act on. A leader of a process group has to stay where it is.
+    with contextlib.suppress(PermissionError):
+        os.setsid()
     probe = Probe()
     # Snapshots make many objects and no cycles: what the modules made need not be searched again.
     gc.collect()

@@ -57,27 +57,31 @@ class Dispatcher:
             self._loop.unregister(self._requests)
             self._on_end()
             return
-        *lines, rest = (bytes(self._received) + piece).split(b"\n")
-        self._received = bytearray(rest)
+        self._received += piece
+        lines = []
+        if b"\n" in piece:
+            *lines, self._received = self._received.split(b"\n")
         for line in lines:
-            if self._skipping:
-                self._skipping = False
-            else:
+            if not self._skipping:
                 self._take(line)
+            self._skipping = False
         if len(self._received) > LINE_MAX:
             if not self._skipping:
-                self._refuse(None, f"line: is longer than {LINE_MAX} bytes")
+                self._take(self._received)
             self._skipping = True
             self._received.clear()
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytearray) -> None:
+        if len(line) > LINE_MAX:
+            self._refuse(None, f"line: is longer than {LINE_MAX} bytes")
+            return
         try:
             request = json.loads(line)
         except ValueError as error:
             self._refuse(None, f"line: is not JSON in UTF-8 ({error})")
             return
         if not isinstance(request, dict):
-            self._refuse(None, f"line: must be an object, not {line[:80]!r}")
+            self._refuse(None, f"line: must be an object, not {bytes(line[:80])!r}")
             return
         number = request.get("id")
         if type(number) is not int:

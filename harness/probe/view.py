@@ -121,9 +121,13 @@ class Memory:
 class View:
     """One look at the subject; whatever is read stays as it was read."""
 
-    def __init__(self, subject: Subject, table: Table, memory: Memory) -> None:
+    def __init__(
+        self, subject: Subject, table: Table, memory: Memory, endpoints: Iterable[Endpoint] = ()
+    ) -> None:
+        """`endpoints` are all that were ever asked about."""
         self.subject = subject
         self.memory = memory
+        self.endpoints = tuple(endpoints)
         self.t = time.monotonic()
         self._table = table
         self._by_port: dict[int | None, list[Row]] = {}

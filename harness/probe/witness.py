@@ -61,7 +61,7 @@ class Witness:
 
     def view(self) -> View:
         """A fresh look."""
-        return View(self._subject, self._table, self._memory)
+        return View(self._subject, self._table, self._memory, self.endpoints)
 
     def hurry(self) -> None:
         """Something has just happened: look as soon as the rest after the last look is over."""

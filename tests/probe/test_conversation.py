@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.probe.dispatcher import LINE_MAX
 from tests.probe.driver import PATIENCE_S, Driver, Refused
 
 
@@ -32,8 +33,9 @@ def test_line_without_a_number_is_refused(probe: Driver, line: bytes, error: str
     assert probe.ask("mark")["ok"]
 
 
-def test_line_too_long_is_refused_and_skipped(probe: Driver) -> None:
-    probe.write(b" " * (17 << 20) + b"\n")
+@pytest.mark.parametrize("more", [1, 1 << 20])
+def test_line_too_long_is_refused_and_skipped(probe: Driver, more: int) -> None:
+    probe.write(b" " * (LINE_MAX + more) + b"\n")
     assert "longer than" in probe.answer(None)["error"]
     assert probe.ask("mark")["ok"]
 

@@ -18,10 +18,17 @@ from harness.probe.sockets import STATES, Row
 from harness.probe.view import Endpoint, View
 
 
-def _rows(view: View, at: Endpoint | None) -> list[Row]:
-    if at is None:
-        return view.rows()
-    return [row for row in view.rows(at.port) if at.has(row)]
+def _rows(view: View, at: Endpoint | None, *, info: bool = False) -> list[Row]:
+    """The rows at the endpoint; without one, at those that requests have named, or else all.
+
+    In a shared namespace the peer alone does not name a connection: its port may also be in use
+    towards somebody else's server.
+    """
+    places = view.endpoints if at is None else (at,)
+    if not places:
+        return view.rows(info=info)
+    found = (row for at in places for row in view.rows(at.port, info=info) if at.has(row))
+    return list({row.cookie: row for row in found}.values())
 
 
 class Listening(Condition):
@@ -168,9 +175,8 @@ class Queue(Condition):
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def look(self, view: View) -> Seen:
-        port = self.endpoint.port if self.endpoint else None
-        view.rows(port, info=True)
-        row = next((row for row in _rows(view, self.endpoint) if row.peer == self._peer), None)
+        rows = _rows(view, self.endpoint, info=True)
+        row = next((row for row in rows if row.peer == self._peer), None)
         if row is None:
             return Seen(False, f"there is no connection with {name(self._peer)}")
         values = {name: self._value(row, name) for name in self.COLUMNS}

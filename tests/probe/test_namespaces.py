@@ -1,0 +1,110 @@
+"""The probe in namespaces: as PID 1, as a user namespace's root, beside an engine's subject."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.probe.driver import SUBJECTS, Driver, Refused
+
+CELL = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount-proc")
+
+
+def refusal(wrapper: Sequence[str]) -> str | None:
+    """Why this command cannot be wrapped so here."""
+    if shutil.which(wrapper[0]) is None:
+        return f"there is no {wrapper[0]}"
+    tried = subprocess.run(
+        [*wrapper, "sh", "-c", "ip link set lo up"], capture_output=True, text=True
+    )
+    return tried.stderr.strip() if tried.returncode else None
+
+
+WHY_NOT = refusal(CELL)
+needs_namespaces = pytest.mark.skipif(WHY_NOT is not None, reason=f"no namespaces: {WHY_NOT}")
+
+
+@pytest.fixture
+def cell() -> Iterator[Driver]:
+    """A probe that is PID 1 and root of namespaces of its own, the loopback interface up."""
+    driver = Driver((*CELL, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
+    try:
+        yield driver
+    finally:
+        said = driver.close()
+    assert said == ""
+
+
+@needs_namespaces
+def test_pid_1_of_a_user_namespace(cell: Driver) -> None:
+    assert cell.ready["pid"] == 1
+    pid, port = cell.subject("take_and_keep")
+    assert pid > 1
+    snapshot = cell.snapshot(port)
+    assert [row["state"] for row in snapshot["sockets"]] == ["LISTEN"]
+    assert [one["pid"] for one in snapshot["processes"]] == [pid]
+    assert cell.ask("freeze")["pids"] == [pid]
+    assert cell.ask("thaw")["pids"] == [pid]
+    assert cell.ask("limit", nofile=50)["before"].keys() == {str(pid)}
+
+
+@needs_namespaces
+def test_pid_1_reaps_what_it_adopts(cell: Driver) -> None:
+    starter, _ = cell.subject("daemonize")
+    daemon = int(cell.line(starter).split()[1])
+    (found,) = cell.wait({"main_exited": {}})["processes"]
+    assert (found["pid"], found["ppid"]) == (daemon, 1)
+    cell.ask("signal", signal="KILL", who="all")
+    assert cell.wait({"exited": {}})["processes"] == []
+
+
+@needs_namespaces
+def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
+    """As on Docker: it enters the namespaces from outside, with a mount namespace of its own."""
+    cell.ask("mark")
+    inside = _pid_outside(cell)
+    enter = ["nsenter", f"--target={inside}", "--user", "--net", "--pid", "--preserve-credentials"]
+    argv = [*enter, "unshare", "--mount", sys.executable, str(SUBJECTS), "leave_zombie"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as engine:
+        assert engine.stdout is not None
+        port = int(engine.stdout.readline())
+        snapshot = cell.wait({"listening": port})
+        main, zombie = snapshot["processes"]
+        assert snapshot["main"] == main["pid"]
+        assert main["ppid"] == 0
+        assert zombie["ppid"] == main["pid"]
+        with pytest.raises(Refused):
+            cell.wait({"main_exited": {}}, within_s=0)
+        assert cell.ask("signal", signal="KILL")["pids"] == [main["pid"]]
+        cell.wait({"exited": {}})
+
+
+@needs_namespaces
+def test_helper_in_the_probes_own_file_system_is_no_subject(cell: Driver) -> None:
+    cell.ask("mark")
+    inside = _pid_outside(cell)
+    flags = ["--user", "--net", "--pid", "--mount", "--preserve-credentials"]
+    argv = ["nsenter", f"--target={inside}", *flags, "sh", "-c", "echo here; read line"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as helper:
+        assert helper.stdout is not None
+        assert helper.stdout.readline() == "here\n"
+        assert cell.snapshot()["processes"] == []
+        helper.communicate("go\n")
+
+
+def _pid_outside(cell: Driver) -> int:
+    """The number of PID 1 of the cell, which is the child of `unshare`, in this namespace."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as line:
+                parent = int(line.read().rpartition(")")[2].split()[1])
+        except FileNotFoundError:
+            continue
+        if parent == cell.process.pid:
+            return int(name)
+    raise AssertionError("unshare has no child")
