@@ -1,6 +1,7 @@
 """A run that opens and closes labs without end, for the tests that kill it.
 
-`python -m tests.backends.restless NAME` says the run's id, and goes on until it is killed.
+`python -m tests.backends.restless NAME` says the run's id, and goes on until it is killed; with
+a RUN-ID besides, it is a worker of that run.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from tests.backends.subjects import LEAVES_A_CHILD, python
 MARK = "IOLAB_TEST_RUN"
 
 
-def main(name: str) -> None:
-    run_id = run.new_id()
+def main(name: str, run_id: str) -> None:
     subject = dataclasses.replace(LEAVES_A_CHILD, environment={MARK: run_id})
     backend = choose.backend(name, run_id)
     backend.prepare()
@@ -36,4 +36,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else run.new_id())

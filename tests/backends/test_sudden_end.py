@@ -31,17 +31,23 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def restless(name: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that has begun; its first line is its id."""
+def python(*arguments: str) -> subprocess.Popen[str]:
+    """Python, as no part of the run that these tests may be."""
     environment = {key: value for key, value in os.environ.items() if "IOLAB" not in key}
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.backends.restless", name],
+    return subprocess.Popen(
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+
+
+@pytest.fixture
+def restless(name: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that has begun; its first line is its id."""
+    with python("-m", "tests.backends.restless", name) as process:
         yield process
         process.kill()
 
@@ -82,3 +88,18 @@ def test_nothing_is_left_of_a_run_that_was_killed(
     restless.send_signal(signal.SIGKILL)
     restless.wait()
     until(lambda: not traces(backend), GONE_WITHIN_S)
+
+
+def test_nothing_is_left_though_a_worker_outlives_the_run(name: str) -> None:
+    main = "import signal; from harness import run; print(run.new_id(), flush=True); signal.pause()"
+    with python("-c", main) as process:
+        assert process.stdout is not None
+        run_id = process.stdout.readline().strip()
+        with python("-m", "tests.backends.restless", name, run_id) as worker:
+            backend = choose.backend(name, run_id)
+            until(lambda: len(_marked(f"{MARK}={run_id}".encode())) > 1)
+            worker.send_signal(signal.SIGSTOP)
+            process.kill()
+            process.wait()
+            until(lambda: not traces(backend), GONE_WITHIN_S)
+            worker.kill()
