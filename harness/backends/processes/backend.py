@@ -45,16 +45,16 @@ class Processes(Backend):
 
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> ProcessLab:
         require_command(subject, self.name)
+        with self._port(subject) as port:  # the holder has it from then on
+            try:
+                return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
+            except HolderRefused as refusal:
+                raise BackendUnavailable(str(refusal)) from None
+
+    def _port(self, subject: Subject) -> ports.Reservation:
         if subject.takes_any_port:
-            port = ports.reserve_any(next(self._turns))
-        else:
-            port = ports.reserve(subject.port)
-        try:
-            return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
-        except HolderRefused as refusal:
-            raise BackendUnavailable(str(refusal)) from None
-        finally:
-            port.close()
+            return ports.reserve_any(next(self._turns))
+        return ports.reserve(subject.port)
 
     def close_labs(self) -> None:
         if self._holder_if_any is not None:

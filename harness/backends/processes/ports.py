@@ -42,6 +42,12 @@ class Reservation:
         """Let go of it here."""
         self._lock.close()
 
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
 
 def reserve_any(turn: int) -> Reservation:
     """A port that nobody uses and no other lab has; `turn` says where to begin to look.
@@ -54,7 +60,7 @@ def reserve_any(turn: int) -> Reservation:
         lock = _lock(port)
         if lock is None:
             continue
-        if _is_free(port, reuse=False):
+        if is_free(port, reuse=False):
             return Reservation(port, lock)
         lock.close()
     raise BackendUnavailable(f"no port from {ports[0]} to {ports[-1]} is free")
@@ -70,7 +76,7 @@ def reserve(port: int) -> Reservation:
         if time.monotonic() > deadline:
             raise BackendUnavailable(f"another lab has kept port {port} for {_LONGEST_LAB_S:g} s")
         _wait_for_release(port, deadline)
-    if not _is_free(port, reuse=True):
+    if not is_free(port, reuse=True):
         lock.close()
         raise BackendUnavailable(
             f"port {port} is in use, and the command has no {{host}} and {{port}}"
@@ -107,7 +113,7 @@ def _wait_for_release(port: int, deadline: float) -> None:
         poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
 
 
-def _is_free(port: int, *, reuse: bool) -> bool:
+def is_free(port: int, *, reuse: bool) -> bool:
     """Whether a server could have the port; with `reuse`, TIME-WAIT does not count."""
     for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         try:

@@ -1,0 +1,95 @@
+"""Which backend is taken, and what is said of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+
+import pytest
+
+from harness.backends import choose
+from harness.backends.base import NEEDS, Backend, BackendUnavailable
+from harness.backends.declared import ALL, PROCESSES, page
+from harness.backends.namespaces.backend import Namespaces
+from harness.errors import UsageError
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, reasons: Mapping[str, str | None]) -> None:
+    """Let each backend be unavailable for that reason, or work (None)."""
+    module = ModuleType("pretended")
+    monkeypatch.setitem(sys.modules, "pretended", module)
+    for name, reason in reasons.items():
+        setattr(module, name, _pretended(name, reason))
+        monkeypatch.setitem(choose.BACKENDS, name, f"pretended:{name}")
+
+
+def _pretended(name: str, reason: str | None) -> type[Backend]:
+    class Pretended(Backend):
+        def __init__(self, run_id: str) -> None:
+            self.run_id = run_id
+
+        def check(self) -> None:
+            if reason is not None:
+                raise BackendUnavailable(reason)
+
+    Pretended.name = name
+    Pretended.__abstractmethods__ = frozenset()
+    return Pretended
+
+
+@pytest.mark.parametrize(
+    ("reasons", "line"),
+    [
+        ({"docker": None}, "backend: docker (the best one)"),
+        (
+            {"docker": "no engine", "namespaces": None},
+            "backend: namespaces (not docker: no engine)",
+        ),
+        (
+            {"docker": "no engine", "namespaces": "/proc is covered", "processes": None},
+            "backend: processes (not docker: no engine; not namespaces: /proc is covered)",
+        ),
+    ],
+)
+def test_auto_takes_the_best_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, reasons: Mapping[str, str | None], line: str
+) -> None:
+    pretend(monkeypatch, reasons)
+    chosen, why = choose.choose("auto", "a-run")
+    assert why == line
+    assert chosen.name == line.split()[1]
+    assert chosen.run_id == "a-run"
+
+
+def test_the_one_that_was_asked_for_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, {"docker": None, "namespaces": "no: change this", "processes": None})
+    assert choose.choose("processes", "a-run")[1] == "backend: processes (as asked)"
+    with pytest.raises(UsageError, match=r"^--backend namespaces: no: change this$"):
+        choose.choose("namespaces", "a-run")
+
+
+def test_where_nothing_works_all_reasons_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, {"docker": "a", "namespaces": "b", "processes": "c"})
+    with pytest.raises(UsageError, match="not docker: a; not namespaces: b; not processes: c"):
+        choose.choose("auto", "a-run")
+
+
+def test_declarations_are_of_the_backends_and_name_needs() -> None:
+    assert [declaration.name for declaration in ALL] == list(choose.BACKENDS)
+    for declaration in ALL:
+        assert {*declaration.conditions, *declaration.absent} <= set(NEEDS)
+
+
+def test_nothing_is_missing_that_is_not_declared() -> None:
+    by_name = {declaration.name: declaration for declaration in ALL}
+    assert choose.backend("processes", "a-run").missing() == PROCESSES.absent
+    missing = Namespaces("a-run").missing()
+    assert set(missing) <= set(by_name["namespaces"].conditions)
+
+
+def test_the_page_tells_what_is_never_played() -> None:
+    text = page({"vanish.idle": ["wire"], "reply.sizes": [], "resource.starved": ["cpu-limit"]})
+    assert "- It never plays `resource.starved`, `vanish.idle`.\n" in text
+    assert "| `cable`: a node unplugged from the network | yes | yes | no: " in text
+    assert text == page({"vanish.idle": ["wire"], "resource.starved": ["cpu-limit"]})
