@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["play"]:
         return _play(arguments[1:])
     parsed = _prompt_parser().parse_args(arguments)
-    return prompt.main(parsed.host, parsed.port)
+    return prompt.main(parsed.host, parsed.port, parsed.bind)
 
 
 def _play(arguments: list[str]) -> int:
@@ -45,6 +45,7 @@ def _play(arguments: list[str]) -> int:
         name=parsed.name or parsed.script.rpartition("/")[2].removesuffix(".toml"),
         script=script,
         target=target,
+        bind=(parsed.bind, 0) if parsed.bind else None,
         count=parsed.count,
         reply=parsed.reply,
         forever=parsed.forever,
@@ -100,6 +101,7 @@ def _agent_parser() -> argparse.ArgumentParser:
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", metavar="HOST", help="name or address of the server")
     parser.add_argument("port", metavar="PORT", type=_port, help="its TCP port")
+    parser.add_argument("--bind", metavar="ADDRESS", help="own address to connect from (any)")
 
 
 def _port(text: str) -> int:

@@ -89,7 +89,7 @@ def _wait(player: "Player", step: script.Wait) -> Course:
 def _hang(player: "Player", step: script.Hang) -> Course:
     connection = player.opened()
     player.stage.settled(player, True)
-    while connection.eof_at is None and connection.broken is None:
+    while step.past_end or (connection.eof_at is None and connection.broken is None):
         player.check_replies()
         yield
     player.stage.settled(player, False)

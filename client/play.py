@@ -35,6 +35,7 @@ class Order:
     name: str
     script: Script
     target: Address
+    bind: Address | None
     count: int
     reply: Reply
     forever: bool
@@ -59,6 +60,7 @@ class Play:
             self._loop,
             order.script,
             order.target,
+            order.bind,
             reply=order.reply,
             latencies=latencies_kept(order.count),
         )

@@ -127,10 +127,11 @@ class Prompt:
         _write_all(self._sink, text.encode())
 
 
-def main(host: str, port: int) -> int:
-    """Connect and talk; the exit status: 1 if there was no connection, or it broke."""
+def main(host: str, port: int, bind: str | None = None) -> int:
+    """Connect (from the address `bind`) and talk; the exit status: 1 if that failed, or broke."""
+    own = None if bind is None else (bind, 0)
     try:
-        sock = socket.create_connection((host, port), timeout=_CONNECT_S)
+        sock = socket.create_connection((host, port), _CONNECT_S, own)
     except socket.gaierror as error:
         print(f"{host}: {error.strerror}", file=sys.stderr)
         return 1

@@ -259,6 +259,8 @@ class Repeat(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hang(Step):
+    past_end: Flag = False
+
     def words(self) -> str:
         return "holding the connection"
 

@@ -29,7 +29,7 @@ LEEWAY_S = 1.0
 # The share of one core that a server with nothing to do may use, looked at over so long.
 CALM_SHARE = 0.2
 CALM_FOR_S = 0.2
-CALM_WITHIN_S = 2.0
+CALM_WITHIN_S = 1.0
 
 F = TypeVar("F", bound=Fault)
 

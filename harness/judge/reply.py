@@ -197,8 +197,17 @@ def _bystanders(scene: Scene) -> Iterator[Finding]:
             late = [(t, s) for t, s in waited if s > bound]
             if late:
                 yield _late(scene, report, max(late, key=lambda one: one[1]), bound, usual)
-            elif report["outcome"] == "failed":
+            elif report["outcome"] == "failed" and not _was_idle(scene, report):
                 yield _unserved_bystander(scene, report)
+
+
+def _was_idle(scene: Scene, report: Record) -> bool:
+    """Whether the harness let the bystander rest for so long that the subject may have ended it."""
+    promise = scene.header["promises"].get("idle_timeout_s")
+    if promise is None or report["failure"]["kind"] not in ENDS:
+        return False
+    end = scene.end.get("t", 0.0)
+    return any((until or end) - since > promise / 2 for since, until in report["silent"])
 
 
 def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:

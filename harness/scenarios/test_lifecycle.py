@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import ask, close, connect, expect, flood, send, wait
+from harness.steps import ask, close, connect, expect, flood, hang, send, wait
 
 CLIENTS = 4
 
@@ -61,7 +61,7 @@ def test_restart(lab: Lab) -> None:
         connect(),
         ask("before the end"),
         expect(eof=True, within_s=10, mark="ready"),
-        wait("never", mark="told"),
+        hang(past_end=True, mark="told"),
         count=CLIENTS,
         must="nothing",
     )

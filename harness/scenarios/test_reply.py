@@ -320,7 +320,7 @@ def test_half_close_unread(lab: Lab) -> None:
     for peer in short.peers():
         lab.prove_by(
             "the FIN arrived with replies unsent",
-            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT"]}},
+            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT", "LAST-ACK"]}},
         )
     lab.look_at_cpu("while half-closed peers do not read")
     for group in (short, long):
