@@ -88,9 +88,13 @@ class Ring:
         entry.flags = self._skip_success
 
     def accept(self, fd: int, tag: int) -> None:
-        """Accept connections on `fd` until an error: a completion with a descriptor for each."""
+        """Accept one connection on `fd`; completes with its descriptor.
+
+        The kernel notes RLIMIT_NOFILE when the operation is submitted, so one that went on and on
+        would never learn that the limit has changed.
+        """
         entry = self._submission()
-        self._lib.io_uring_prep_multishot_accept(entry, fd)
+        self._lib.io_uring_prep_accept(entry, fd)
         entry.user_data = tag
 
     def poll(self, fd: int, tag: int) -> None:

@@ -213,7 +213,7 @@ class UringServer:
     def run(self) -> None:
         """Serve until a signal asks to stop, and the grace time at most after it."""
         self._listener.socket.setblocking(True)  # else the kernel gives up where it should wait
-        self.ring.accept(self._listener.fileno(), ACCEPT)
+        self._accept()
         self.ring.poll(self._stop_request.fileno(), STOP)
         if self._settings.reply == "operator":
             self.ring.poll(STDIN, TYPED)
@@ -230,7 +230,7 @@ class UringServer:
                     else:
                         client.on_sent(result)
                 elif kind == ACCEPT:
-                    self._on_accepted(result, flags)
+                    self._on_accepted(result)
                 elif kind == STOP:
                     self._on_stop()
                 elif kind == TYPED:
@@ -238,17 +238,16 @@ class UringServer:
             timeout = self.timers.ring() if self.timers else None
         self.ring.close()
 
-    def _on_accepted(self, result: int, flags: int) -> None:
+    def _on_accepted(self, result: int) -> None:
+        if -result in errors.OUT_OF_DESCRIPTORS:
+            self.clients.accept_failed(errors.name(-result))
+            self._resting = self.timers.call_later(ACCEPT_RETRY_S, self._accept)
+            return
         if result >= 0:
             self._admit(socket.socket(fileno=result))
-        elif -result in errors.OUT_OF_DESCRIPTORS:
-            self.clients.accept_failed(errors.name(-result))
-            self._resting = self.timers.call_later(ACCEPT_RETRY_S, self._resume)
-            return
-        if not flags & self.ring.MORE and not self.stopping:
-            self._resume()
+        self._accept()
 
-    def _resume(self) -> None:
+    def _accept(self) -> None:
         self._resting = None
         if not self.stopping:
             self.ring.accept(self._listener.fileno(), ACCEPT)
@@ -271,7 +270,7 @@ class UringServer:
         self.clients.closed(client)
         if self._resting is not None:
             self.timers.cancel(self._resting)
-            self._resume()
+            self._accept()
         if self.stopping and not self.clients:
             self._running = False
 

@@ -101,6 +101,14 @@ class Server:
         """How many descriptors the process holds."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def descriptors_at_rest(self) -> int:
+        """The same when nobody is connected, and the server has begun in earnest."""
+        peer = self.connect()
+        assert peer.ask(b"begun?") == b"begun?"
+        peer.close()
+        self.event("closed")
+        return self.descriptors()
+
     def lowest_free_descriptor(self) -> int:
         """The number that the next descriptor will get: the limit at which there is no next."""
         used = {int(name) for name in os.listdir(f"/proc/{self.process.pid}/fd")}

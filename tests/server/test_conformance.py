@@ -105,12 +105,12 @@ def test_unfinished_line_is_dropped_or_answered_as_asked(model: str, start: Star
 
 
 def test_oversize_is_refused_in_words_and_the_peer_need_not_close(server: Server) -> None:
-    before = server.descriptors()
+    before = server.descriptors_at_rest()
     peer = server.connect()
     assert peer.ask(b"x" * 1_000_000) == b"x" * 1_000_000
     peer.send(b"x" * 1_000_001 + b"\nand more")
     assert peer.read_to_eof() == b"error: message longer than 1000000 bytes\n"
-    assert server.event("closed")["reason"] == "oversize"
+    assert server.event("closed", client=2)["reason"] == "oversize"
     wait_until("its descriptor to be closed", lambda: server.descriptors() == before)
 
 
@@ -139,19 +139,19 @@ def test_upper_answers_in_capitals_whole_characters(model: str, start: Start) ->
 
 
 def test_reset_between_and_inside_messages_is_survived(server: Server) -> None:
-    baseline = server.descriptors()
+    baseline = server.descriptors_at_rest()
     for said in (b"", b"half a mess", b"x" * 900_000 + b"\n"):
         peer = server.connect(receive_buffer=4096)
         assert peer.ask(b"here") == b"here"
         peer.send(said)
         peer.reset()
     assert server.connect().ask(b"alive") == b"alive"
-    wait_until("the reset ones to go", lambda: len(server.events("closed")) == 3)
+    wait_until("the reset ones to go", lambda: len(server.events("closed")) == 4)
     wait_until("their descriptors to go", lambda: server.descriptors() == baseline + 1)
 
 
 def test_churn_leaves_nothing(server: Server) -> None:
-    baseline = server.descriptors()
+    baseline = server.descriptors_at_rest()
     for turn in range(300):
         peer = server.connect()
         assert peer.ask(b"%d" % turn) == b"%d" % turn
@@ -186,6 +186,7 @@ def test_blocking_serves_the_second_when_the_first_has_gone(start: Start) -> Non
     first, second = server.connect(), server.connect()
     second.send(b"second\n")
     assert first.ask(b"first") == b"first"
+    server.event("accepted", client=1)
     assert len(server.events("accepted")) == 1
     first.close()
     assert second.read(7) == b"second\n"
