@@ -21,6 +21,8 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = {
     "lab": Command("harness.live.command:main", "run the lab of compose.yaml and watch it live"),
     "client": Command("harness.live.visit:main", "open a prompt inside the running lab"),
+    "judge": Command("harness.rejudge:main", "judge a saved run again"),
+    "docs": Command("harness.pages:main", "write the pages of docs/ that are made from the code"),
     "images": Command("harness.housekeeping:build_images", "build the images for Docker"),
     "sweep": Command("harness.housekeeping:sweep", "remove what dead runs left behind"),
     "clean": Command("harness.housekeeping:clean", "sweep, and remove the images too"),

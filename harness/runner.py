@@ -16,9 +16,10 @@ from harness.backends import choose
 from harness.backends.base import Backend, Family
 from harness.judge import SIDES, Judgement, Level
 from harness.options import RUNS, Options
+from harness.pages import load_catalogue
 from harness.report import properties
 from harness.run import VARIABLE, current_id
-from harness.scenario import CATALOGUE, CATEGORIES, Scenario
+from harness.scenario import CATALOGUE, Scenario
 from harness.stage import Outcome, Playing, Stage
 from harness.subject import Subject
 
@@ -101,10 +102,7 @@ def _forget_old_runs() -> None:
 
 def print_catalogue() -> None:
     """Every scenario with its title, by category."""
-    import importlib
-
-    for category in CATEGORIES:
-        importlib.import_module(f"harness.scenarios.test_{category}")
+    load_catalogue()
     for entry in CATALOGUE.values():
         forms = [case for case in entry.cases if case] + (["quiet"] if entry.quiet else [])
         print(f"{entry.id:34} {entry.title}" + (f" ({', '.join(forms)})" if forms else ""))

@@ -1,0 +1,59 @@
+"""Pages of `docs/` that are made from the code, and the check that they are not stale."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.backends import declared
+from harness.errors import UsageError
+from harness.options import ROOT
+from harness.pages import faults, gallery, scenarios
+from harness.scenario import CATALOGUE, CATEGORIES
+
+
+def load_catalogue() -> None:
+    """Import every category, in the order of the pages."""
+    for category in CATEGORIES:
+        importlib.import_module(f"harness.scenarios.test_{category}")
+
+
+def _backends() -> str:
+    return declared.page({entry.id: entry.needs for entry in CATALOGUE.values()})
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/scenarios.md": scenarios.page,
+    "docs/faults.md": faults.page,
+    "docs/gallery.md": gallery.page,
+    "docs/backends.md": _backends,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m harness docs [--check]`: write the pages, or say which of them are stale."""
+    parser = argparse.ArgumentParser(prog="python -m harness docs", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
+    options = parser.parse_args(arguments)
+    load_catalogue()
+    stale = []
+    for name, make in PAGES.items():
+        path, text = ROOT / name, make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not options.check:
+                _write(path, text)
+                print(f"written: {name}")
+    if options.check and stale:
+        print(f"stale: {', '.join(stale)}; `make format` writes them anew")
+        return 1
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
