@@ -47,6 +47,9 @@ def warm_up() -> None:
     for modules in WARM.values():
         for module in modules:
             importlib.import_module(module)
+            # runpy warns, on standard error, of a main module that it finds imported.
+            if module.endswith(".__main__"):
+                del sys.modules[module]
     gc.freeze()
 
 
