@@ -50,12 +50,12 @@ class ServerLog:
     operator: bool = False
     lines: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT))
     numbers: dict[Address, int] = field(default_factory=dict)
-    peers: dict[int, Address] = field(default_factory=dict)
     total: int = 0
     """Lines so far, those included that are no longer kept."""
     accepted: int = 0
     closed: Counter[str] = field(default_factory=Counter)
     questions: list[Question] = field(default_factory=list)
+    _names: dict[int, str | None] = field(default_factory=dict)
 
     def take(self, t: float, text: str) -> None:
         """One line as the server printed it at `t`."""
@@ -76,8 +76,7 @@ class ServerLog:
 
     def client_of(self, number: int | None) -> str | None:
         """The name of the client that the server knows by this number."""
-        peer = self.peers.get(number) if number is not None else None
-        return None if peer is None else self.whose(peer)
+        return None if number is None else self._names.get(number)
 
     def _add(self, line: Line) -> None:
         self.lines.append(line)
@@ -89,15 +88,15 @@ class ServerLog:
         if event == "accepted" and number is not None and address is not None:
             self.accepted += 1
             self.numbers[address] = number
-            self.peers[number] = address
+            self._names[number] = self.whose(address)
         client = self.client_of(number)
         if client is None and address is not None:
             client = self.whose(address)
         if event == "closed" and number is not None:
             self.closed[str(fields.get("reason"))] += 1
-            gone = self.peers.pop(number, None)
-            if gone is not None and self.numbers.get(gone) == number:
-                del self.numbers[gone]
+            self._names.pop(number, None)
+            if address is not None and self.numbers.get(address) == number:
+                del self.numbers[address]
             self.questions = [one for one in self.questions if one.number != number]
         elif event == "message" and number is not None and self.operator:
             self.questions.append(Question(t, number, client, str(fields.get("text", ""))))

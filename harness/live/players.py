@@ -30,10 +30,11 @@ STATUS_EVERY_S = 0.5
 _FOREVER_S = 86_000.0
 
 
-def play_argv(service: ClientService, host: str, port: int) -> list[str]:
-    """The command that plays the client's script against the server."""
+def play_argv(service: ClientService, bind: str, target: tuple[str, int]) -> list[str]:
+    """The command that plays the client's script against the server, from the address `bind`."""
+    host, port = target
     return [
-        *("python3", "-m", "client", "play", service.script, host, str(port)),
+        *("python3", "-m", "client", "play", service.script, host, str(port), f"--bind={bind}"),
         *(f"--count={service.count}", f"--name={service.name}", "--log=json"),
         *service.options,
     ]
@@ -66,9 +67,8 @@ def converse(
     ended = threading.Event()
 
     def hear(record: Record) -> None:
-        if record.get("event") in ("connected", "ended"):
-            tell(record)
         if record.get("event") == "ended":
+            tell(record)
             ended.set()
 
     agent = Channel(service.name, process, hear)

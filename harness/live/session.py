@@ -12,6 +12,7 @@ import itertools
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from harness.subject import Subject
 LOOK_EVERY_S = 0.2
 """Between two looks of the probe at everything."""
 
-SAMPLED_FOR_S = 0.5
+SAMPLED_FOR_S = 0.7
+SAMPLES_OVERLAP_S = 0.2
 SAMPLED_EVERY_S = 0.02
 SAMPLING_PER_THREAD_S = 0.002
 """How the threads' doings are sampled; of many threads less often, as each costs the probe."""
@@ -41,7 +43,6 @@ STOPS_WITHIN_S = 6.0
 
 VISITOR = "you"
 VISITOR_ENDS_WITHIN_S = 0.2
-LOOPBACK = "127.0.0.1"
 
 News = tuple[str, Mapping[str, Any]]
 
@@ -94,7 +95,8 @@ class Session:
         self._operator = ThreadPoolExecutor(1, "operator")
         self._look: Future[Any] | None = None
         self._look_at = 0.0
-        self._sampling: Future[Any] | None = None
+        self._samplings: deque[Future[Any]] = deque()
+        self._sample_at = 0.0
         self._visitors: set[str] = set()
         self._lines_read = 0
         self._closing = False
@@ -152,14 +154,13 @@ class Session:
     def _play(self, service: ClientService, node: Node) -> None:
         """Let the client play its script, and listen to it in a thread."""
         pod = self._nodes.pod
-        host, port = pod.addresses[4], pod.port
+        own, target = node.addresses[4], (pod.addresses[4], pod.port)
         tell = partial(self._tell, service.name)
         if self.state.reply == "operator":
             process = self._spawn(node, players.AGENT_ARGV)
-            bind = node.addresses[4]
-            listen = partial(players.converse, process, service, bind, (host, port), tell)
+            listen = partial(players.converse, process, service, own, target, tell)
         else:
-            process = self._spawn(node, players.play_argv(service, host, port))
+            process = self._spawn(node, players.play_argv(service, own, target))
             listen = partial(players.follow, process, tell)
         threading.Thread(target=self._guard, args=[listen], name=service.name, daemon=True).start()
 
@@ -187,16 +188,18 @@ class Session:
         with self._making:
             if self._closing:
                 raise LabFailed("the lab is ending")
-            names = (VISITOR, *(f"{VISITOR}-{number}" for number in itertools.count(2)))
-            name = next(name for name in names if name not in self._visitors)
+            more = (f"{VISITOR}-{number}" for number in itertools.count(2))
+            name = next(
+                name for name in itertools.chain([VISITOR], more) if name not in self._visitors
+            )
             self._visitors.add(name)
             node = self._nodes.client(name)
         pod = self._nodes.pod
-        process = self._spawn(node, ["python3", "-m", "client", pod.addresses[4], str(pod.port)])
-        # Of a process without a socket of its own, nobody can say where it connects from.
-        own = node.addresses[4] if self._backend.name != "processes" else LOOPBACK
+        host, own = pod.addresses[4], node.addresses[4]
+        argv = ["python3", "-m", "client", host, str(pod.port), f"--bind={own}"]
         self._tell(name, {"event": "visit", "address": own})
-        return Visit(name, f"{pod.addresses[4]} port {pod.port}", process)
+        process = self._spawn(node, argv)
+        return Visit(name, f"{host} port {pod.port}", process)
 
     def end(self, visit: Visit) -> None:
         """The visitor leaves: its process ends, if it does not just do so. From any thread."""
@@ -230,14 +233,17 @@ class Session:
         if self._look is None and now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
             self._look = self._probe.send("snapshot", port=self.state.port)
-        if self._sampling is not None and self._sampling.done():
-            self.state.take_activity(self._sampling.result())
-            self._sampling = None
-        if self._sampling is None:
+        self._sample(now)
+
+    def _sample(self, now: float) -> None:
+        """Have the server's threads watched all the time, in stretches that overlap a little."""
+        while self._samplings and self._samplings[0].done():
+            self.state.take_activity(self._samplings.popleft().result())
+        if now >= self._sample_at:
             every_s = max(SAMPLED_EVERY_S, SAMPLING_PER_THREAD_S * len(self.state.threads))
-            self._sampling = self._probe.send(
-                "activity", within_s=max(SAMPLED_FOR_S, every_s), every_s=every_s
-            )
+            within_s = max(SAMPLED_FOR_S, every_s)
+            self._sample_at = now + within_s - SAMPLES_OVERLAP_S
+            self._samplings.append(self._probe.send("activity", within_s=within_s, every_s=every_s))
 
     def type(self, line: str) -> None:
         """What the operator has typed goes to the server, in order, without waiting for it."""
@@ -256,7 +262,7 @@ class Session:
             case "gone":
                 raise LabFailed(f"client {name} ended: {record['words'] or record['status']}")
             case _:
-                self.state.hear(name, record)
+                self.state.clients[name].take(record)
 
     def _read_log(self) -> None:
         assert self._server is not None

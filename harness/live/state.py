@@ -195,28 +195,11 @@ class State:
         self.log = ServerLog(self.whose, operator=self.reply == "operator")
         self._last: tuple[float, float, int] | None = None
         self.sockets: Mapping[int | None, str] = {}
-        self._came_from: dict[Address, str] = {}
 
     def whose(self, peer: Address) -> str | None:
-        """The client at that address, if it can be told.
-
-        Where all clients share one address, each says from which port it came. A visitor says
-        nothing, so a connection of nobody's is a visitor's, if there is just one.
-        """
-        found = [one for one in self.clients.values() if one.address == peer[0]]
-        if len(found) == 1:
-            return found[0].name
-        if peer in self._came_from:
-            return self._came_from[peer]
-        visitors = [one.name for one in found if one.visitor]
-        return visitors[0] if len(visitors) == 1 else None
-
-    def hear(self, name: str, record: Record) -> None:
-        """A line that a client's process printed (`python -m client play --log json`)."""
-        if record["event"] == "connected":
-            host, port = record["local"]
-            self._came_from[plain(host), port] = name
-        self.clients[name].take(record)
+        """The client at that address."""
+        found = (one.name for one in self.clients.values() if one.address == peer[0])
+        return next(found, None)
 
     def leave(self, name: str) -> None:
         """A visitor has gone."""
@@ -264,9 +247,12 @@ class State:
         seen = main["timeline"] if main else ()
         # What was seen lasts until something else was seen.
         ends = [*(after[0] for after in seen[1:]), activity["to"]]
+        # Stretches may overlap, so that nothing between them goes unseen.
+        known = self.spans[-1].until if self.spans else 0.0
         for (since, _, state, call, fd), until in zip(seen, ends, strict=True):
             name = RUNNING if state == "R" or call is None else call
-            self.spans.append(Span(since, until, name, self.sockets.get(fd)))
+            if until > known:
+                self.spans.append(Span(max(since, known), until, name, self.sockets.get(fd)))
         while self.spans and self.spans[0].until < self.now - 2 * REMEMBERED_S:
             self.spans.popleft()
 

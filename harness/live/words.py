@@ -50,6 +50,8 @@ STATE_STYLES: Mapping[str, str] = {
 
 def seconds(value: float) -> str:
     """A duration in at most seven characters: `80 µs`, `1.4 ms`, `12 ms`, `3.4 s`, `12 m`."""
+    if not value:
+        return "0 s"
     if value < 0.0009995:
         return f"{value * 1e6:.0f} µs"
     if value < 0.00995:
