@@ -13,6 +13,7 @@ from functools import cached_property
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
+from harness import run
 from harness.backends.base import Backend, BackendUnavailable, Family, LabNodes
 from harness.backends.docker import containers, engine, images, removal, trial, volumes
 from harness.backends.docker.engine import RUN_LABEL, EngineError, explain, explained
@@ -154,7 +155,7 @@ class DockerBackend(Backend):
     def _take_back(self, site: Site, usable: bool) -> None:
         """Keep the site for the next lab if it can be cleaned, else remove it."""
         self._sites.remove(site)
-        if usable and self._cleaned(site):
+        if usable and run.alive(self.run_id) is not False and self._cleaned(site):
             self._idle.append(site)
             if len(self._idle) <= MOST_IDLE:
                 return

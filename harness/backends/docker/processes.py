@@ -14,38 +14,11 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 
 from harness.backends.base import Process, Stream, SubjectProcess
 from harness.backends.docker.engine import EngineError, explained
+from harness.backends.docker.inside import program
 from harness.backends.docker.streams import FramedPipe
 
 # Marks a process in its environment: the engine tells its pid only as its own host counts.
 _MARK = "IOLAB_PROCESS"
-
-# Runs in the container. What was started by exec, and not by a process inside, has no parent there.
-_SIGNAL = """
-import os, signal, sys, time
-
-def state():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as environ, open(f"/proc/{pid}/stat") as stat:
-                letter, parent = stat.read().rpartition(")")[2].split()[:2]
-                if parent == "0" and mark in environ.read().split(b"\\0"):
-                    return int(pid), letter
-        except OSError:
-            continue
-    return None, "gone"
-
-mark, name = sys.argv[1].encode(), sys.argv[2]
-wanted = {"SIGSTOP": "T".__eq__, "SIGCONT": "T".__ne__, "SIGKILL": "gone".__eq__}
-pid, seen = state()
-if pid is None:
-    sys.exit("gone")
-os.kill(pid, signal.Signals[name])
-deadline = time.monotonic() + 5
-while name in wanted and not wanted[name](seen := state()[1]):
-    if time.monotonic() > deadline:
-        sys.exit(f"after 5 s the state of process {pid} is still {seen}")
-    time.sleep(0.002)
-"""
 
 
 class Piped(ABC):
@@ -102,7 +75,7 @@ class ExecProcess(Piped, Process):
             self.pipe = FramedPipe(self._api.exec_start(self.id, socket=True))
 
     def signal(self, signal: str) -> None:
-        helper = ("python3", "-ISc", _SIGNAL, f"{_MARK}={self._mark}", signal)
+        helper = (*program("send_signal"), f"{_MARK}={self._mark}", signal)
         said = ExecProcess(self._client, self._container, helper).output().strip()
         if said == "gone":
             raise ProcessLookupError(f"{signal}: the process has ended")

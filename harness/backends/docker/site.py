@@ -9,7 +9,7 @@ limit. What is not clean is removed and made anew.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -22,49 +22,13 @@ from harness import run
 from harness.backends.docker import containers, networks, removal
 from harness.backends.docker.containers import Address
 from harness.backends.docker.engine import RUN_LABEL, EngineError
+from harness.backends.docker.inside import program
 from harness.backends.docker.processes import ExecProcess
 
 # The first address of a subnet is the engine's own.
 FIRST_HOST = 2
 FILES_AT = "/subject"
 SITE_LABEL = "iolab.site"
-
-# Ends what runs in the node's PID namespace but the processes in "$@", and tells what is left.
-_CLEAN_NODE = """
-keep=" $$ $* "
-tries=0
-while
-    others=
-    for path in /proc/[0-9]*; do
-        pid=${path#/proc/}
-        case "$keep" in *" $pid "*) ;; *) others="$others $pid"; kill -KILL "$pid";; esac
-    done 2>/dev/null
-    [ -n "$others" ]
-do
-    tries=$((tries + 1))
-    [ "$tries" -lt 200 ] || { echo "processes:$others"; break; }
-    sleep 0.01
-done
-"""
-
-# The same for the pod. A queue that nobody reads holds up packets, so the wire's rules go first.
-# Then what the kernel still holds (TIME-WAIT, unsent bytes for a peer that is gone), which would
-# keep the port from a server without SO_REUSEADDR. 127.0.0.11 is the engine's own resolver.
-_CLEAN_POD = (
-    _CLEAN_NODE
-    + """
-for tool in iptables ip6tables; do
-    printf '*mangle\\nCOMMIT\\n' | "$tool-restore" 2>&1
-    for table in raw mangle filter; do
-        "$tool" -t "$table" -S 2>&1 | grep -v '^-P '
-    done
-done
-ss --kill --tcp --all not src 127.0.0.11 >/dev/null
-ss --no-header --tcp --all --numeric not src 127.0.0.11 2>&1
-"""
-)
-
-_LIST = "for path in /proc/[0-9]*; do pid=${path#/proc/}; [ $pid = $$ ] || echo $pid; done"
 
 
 @dataclass(frozen=True)
@@ -115,8 +79,8 @@ class Site:
         self.probe: Container
         self.subject: Container
         self._clients: list[tuple[Container, Address]] = []
+        self._used = 0
         self._hosts = itertools.count(FIRST_HOST)
-        self._waiters: tuple[str, ...] = ()
 
     def build(self) -> None:
         """Make network and pod, and one client's container beside it, as every lab needs one.
@@ -132,11 +96,14 @@ class Site:
             first_client = pool.submit(self._add_client)
             self._build_pod()
             first_client.result()
+        # It may have died meanwhile, and the watchdog been too early to see what was being made.
+        self.equipment.must_live()
 
     def client_node(self, number: int) -> tuple[Container, Address]:
         """The container for the lab's client of that number, counting from 0."""
         while number >= len(self._clients):
             self._add_client()
+        self._used = max(self._used, number + 1)
         return self._clients[number]
 
     def clean(self) -> None:
@@ -144,16 +111,16 @@ class Site:
         renew = bool(self.kind.writable) or self.kind.first_process is not None
         if renew:
             containers.remove(self.subject)
-        with ThreadPoolExecutor() as pool:
-            left = [
-                pool.submit(self._run, self.probe, _CLEAN_POD, *self._waiters),
-                *(pool.submit(self._run, node, _CLEAN_NODE, "1") for node, _ in self._clients),
-            ]
-            for future in left:
-                if future.result():
-                    raise Unclean(f"{self.name}: {' '.join(future.result().split())}")
+        nodes = [(self.probe, ["1" if renew else "2", "pod"])]
+        nodes += [(container, ["1"]) for container, _ in self._clients[: self._used]]
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            for left in pool.map(lambda node: self._clean(*node), nodes):
+                if left:
+                    raise Unclean(f"{self.name}: {' '.join(left.split())}")
+        self._used = 0
         if renew:
-            self._build_subject()
+            self.subject = self._create_subject()
+            self._start_subject()
         self.subject.reload()
         if self.kind.first_process is None and self.subject.status != "running":
             raise Unclean(f"{self.name}: the subject's container is {self.subject.status}")
@@ -181,12 +148,15 @@ class Site:
             descriptors=self.equipment.descriptors,
             network=(self.network, self.pod_address),
         )
-        containers.start(self.probe)
-        self._build_subject()
+        with ThreadPoolExecutor(1) as pool:
+            started = pool.submit(containers.start, self.probe)
+            self.subject = self._create_subject()
+            started.result()
+        self._start_subject()
 
-    def _build_subject(self) -> None:
+    def _create_subject(self) -> Container:
         kind, pod = self.kind, f"container:{self.probe.id}"
-        self.subject = containers.create(
+        return containers.create(
             self.client,
             kind.image,
             f"{self.name}-subject",
@@ -203,9 +173,10 @@ class Site:
             volumes={kind.volume: {"bind": FILES_AT, "mode": "ro"}} if kind.volume else {},
             working_dir=FILES_AT if kind.volume else None,
         )
-        if kind.first_process is None:
+
+    def _start_subject(self) -> None:
+        if self.kind.first_process is None:
             containers.start(self.subject)
-        self._waiters = tuple(self._run(self.probe, _LIST).split())
 
     def _add_client(self) -> None:
         self.equipment.must_live()
@@ -221,7 +192,6 @@ class Site:
         containers.start(container)
         self._clients.append((container, address))
 
-    def _run(self, container: Container, script: str, *arguments: str) -> str:
-        """What the script printed, run in the container."""
-        command = ("sh", "-c", script, "sh", *arguments)
-        return ExecProcess(self.client, container, command).output()
+    def _clean(self, container: Container, arguments: Sequence[str]) -> str:
+        """What could not be removed from it."""
+        return ExecProcess(self.client, container, (*program("clean"), *arguments)).output()

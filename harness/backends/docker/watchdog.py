@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from tenacity import Retrying, retry_if_result, wait_fixed
+
 from harness.backends.base import BackendUnavailable
 from harness.backends.docker import engine, removal
 from harness.backends.docker.engine import RUN_LABEL, EngineError
@@ -41,14 +43,19 @@ class Watchdog:
 def _clean_up(run_id: str) -> None:
     client = engine.connect()
     removed = 0
-    quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < QUIET_S:
+    last_seen = time.monotonic()
+
+    def quiet_for_s() -> float:
+        nonlocal removed, last_seen
         found = removal.remove(client, RUN_LABEL, run_id)
         removed += found
         if found:
-            quiet_since = time.monotonic()
-        else:
-            time.sleep(LOOK_EVERY_S)
+            last_seen = time.monotonic()
+        return time.monotonic() - last_seen
+
+    Retrying(
+        retry=retry_if_result(lambda quiet_s: quiet_s < QUIET_S), wait=wait_fixed(LOOK_EVERY_S)
+    )(quiet_for_s)
     if removed:
         print(
             f"iolab: run {run_id} died; {removed} containers, networks and volumes of it removed",
