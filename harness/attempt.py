@@ -27,10 +27,16 @@ SILENCE_ALLOWED = 0.5
 
 
 class Attempt:
-    """Plays and records; what goes wrong on the way is recorded too, never raised."""
+    """Plays and records; what goes wrong on the way is recorded too, never raised.
 
-    def __init__(self, playing: Playing, nodes: LabNodes, recorder: Recorder) -> None:
+    Between `run` and `close` the lab still stands, with its packets.
+    """
+
+    def __init__(
+        self, playing: Playing, nodes: LabNodes, recorder: Recorder, *, sees_packets: bool
+    ) -> None:
         self.playing = playing
+        self.sees_packets = sees_packets
         self.lab = Lab(
             nodes,
             playing.subject,
@@ -53,7 +59,10 @@ class Attempt:
             lab.record("aborted", error=str(error))
         finally:
             self._put_on_record(self._last_words)
-            self._put_on_record(lab.close)
+
+    def close(self) -> None:
+        """End the agents and the probe."""
+        self._put_on_record(self.lab.close)
 
     def _starts(self) -> bool:
         """Whether the subject listens in time; no connection is made to find out."""
@@ -61,7 +70,7 @@ class Attempt:
         process = self.lab.start_subject()
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            if self.lab.wait_for({"listening": self.lab.port}, START_LOOK_S):
+            if self.lab.probe.sees({"listening": self.lab.port}, START_LOOK_S):
                 return True
             if process.wait(0) is not None:
                 return False
@@ -98,9 +107,9 @@ class Attempt:
         lab.drop_scripts()
         lab.bystanders.pause()
         condition = lab.only_bystanders()
-        held = lab.wait_for(condition, AT_ONCE_S + LEEWAY_S)
+        held = lab.probe.sees(condition, AT_ONCE_S + LEEWAY_S)
         label = f"round {lab.round}"
-        lab.snapshot(label)
+        lab.probe.snapshot(label)
         lab.record(
             "settled",
             label=label,
@@ -116,6 +125,8 @@ class Attempt:
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)
         lab.collect()
+        if self.sees_packets:
+            lab.collect_packets()
         status = lab.process.wait(0) if lab.process else None
         if status is not None and not lab.over:
             lab.record("death", status=status)

@@ -81,9 +81,9 @@ class Bystanders:
         if not self.beside:
             self._lab.groups[comer].go("begin")
             self._ask("finish", comer, within_s=PATIENCE_S)
-        lab.wait_for(lab.only_bystanders(), within_s=2.0)
-        lab.wait_for({"idle": {"for_s": 0.1, "cpu_share_at_most": 0.2}}, within_s=0.5)
-        self.baseline = lab.snapshot("baseline")
+        lab.probe.sees(lab.only_bystanders(), within_s=2.0)
+        lab.probe.sees({"idle": {"for_s": 0.1, "cpu_share_at_most": 0.2}}, within_s=0.5)
+        self.baseline = lab.probe.snapshot("baseline")
         lab.record("bystanders", groups=[holder, comer], beside=self.beside, holders=self.peers())
         for group in self._groups:
             lab.groups[group].go("begin")

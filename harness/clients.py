@@ -34,7 +34,7 @@ class Group:
         except Refused as refused:
             if "reached" not in refused.answer:
                 raise
-            self.lab.snapshot(f"{self.name} did not reach {mark}")
+            self.lab.probe.snapshot(f"{self.name} did not reach {mark}")
             if not self.lab.triggered and mark != "ended":
                 self.lab.record("unready", group=self.name, mark=mark, error=str(refused))
             return False

@@ -18,6 +18,7 @@ from harness.faults.base import Fault, Unproven
 from harness.observations import Recorder
 from harness.steps import Step, idle
 from harness.subject import Subject
+from harness.witness import Probe
 
 # What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
 # hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
@@ -25,6 +26,9 @@ AT_ONCE_S = 1.0
 
 # A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
 LEEWAY_S = 1.0
+
+# How many packets of each client go into the observations.
+PACKETS_KEPT = 3_000
 
 # The share of one core that a server with nothing to do may use, looked at over so long.
 CALM_SHARE = 0.2
@@ -66,7 +70,7 @@ class Lab:
         self.over = False
         self._restless = False
         self.process: SubjectProcess | None = None
-        self.probe = self._channel("probe", nodes.pod.start_probe())
+        self.probe = Probe(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
         self.bystanders = Bystanders(self)
         self._known: dict[str, list[int]] = {}
 
@@ -95,7 +99,8 @@ class Lab:
 
     def start_subject(self) -> SubjectProcess:
         """Start the subject's command and wait until the probe sees it listen."""
-        self.process = self.nodes.pod.start_subject(self.probe)
+        self.record("target", address=self.target)
+        self.process = self.nodes.pod.start_subject(self.probe.channel)
         return self.process
 
     def stop_subject(self, signal: str) -> None:
@@ -117,13 +122,13 @@ class Lab:
 
     def start_second(self) -> SubjectProcess:
         """Start the subject's command once more, beside the one that runs."""
-        return self.nodes.pod.start_subject(self.probe)
+        return self.nodes.pod.start_subject(self.probe.channel)
 
     def start_again(self) -> None:
         """Start the subject anew in place; it must listen at once, and serve new bystanders."""
         begun = time.monotonic()
         self.start_subject()
-        listening = self.wait_for({"listening": self.port}, self.subject.start_s)
+        listening = self.probe.sees({"listening": self.port}, self.subject.start_s)
         self.record("restart", listening=listening, after_s=time.monotonic() - begun)
         if listening:
             self.over = False
@@ -180,40 +185,14 @@ class Lab:
 
     # The kernel's truth
 
-    def snapshot(self, label: str) -> Record:
-        """The probe's snapshot, recorded under the label."""
-        answer = self.probe.request("snapshot", label=label, port=self.port)
-        return dict(answer["snapshot"])
-
-    def wait_for(self, condition: Mapping[str, Any], within_s: float = 5.0) -> bool:
-        """Whether the probe sees the condition hold in time."""
-        try:
-            self.probe.request("wait", condition=dict(condition), within_s=within_s)
-        except Refused as refused:
-            if not refused.timed_out:
-                raise
-            return False
-        return True
-
     def inodes_of_group(self, group: Group) -> list[int]:
         """The identities of its sockets in the subject, as read at the trigger."""
         return self._known.get(group.name, [])
-
-    def survivors(self) -> list[Record]:
-        """Processes of the subject that outlive its main process, with the sockets they hold."""
-        if self.wait_for({"exited": {}}, within_s=AT_ONCE_S):
-            return []
-        return list(self.snapshot("survivors")["processes"])
 
     def let_pass(self, seconds: float) -> None:
         """Time goes by, as the clock of a client's agent has it."""
         name = f"clock {len(self.groups)}"
         self.play(name, idle(seconds), must="nothing").ended(within_s=seconds + 5)
-
-    def resident(self) -> int:
-        """Resident memory of all processes of the subject, in bytes."""
-        snapshot = self.snapshot("memory")
-        return sum(process["rss"] for process in snapshot["processes"])
 
     # Proofs and faults
 
@@ -225,7 +204,7 @@ class Lab:
 
     def prove_by(self, claim: str, condition: Mapping[str, Any], within_s: float = 5.0) -> None:
         """Prove a circumstance by a condition that the probe sees hold in time."""
-        self.prove(claim, self.wait_for(condition, within_s), dict(condition))
+        self.prove(claim, self.probe.sees(condition, within_s), dict(condition))
 
     def inject(self, fault: F) -> F:
         """Bring the fault about; returns once it was observed to hold."""
@@ -239,15 +218,6 @@ class Lab:
         self.faults.remove(fault)
         seen = fault.heal(self)
         self.record("fault", fault=fault.name, phase="heal", fields=fault.fields(), seen=seen)
-
-    def rule_took(self, rule: int, within_s: float = 5.0) -> bool:
-        """Whether a rule of the wire has taken a packet in time."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            rules = self.probe.request("rule-list")["rules"]
-            if any(one["rule"] == rule and one["taken"] for one in rules):
-                return True
-        return False
 
     def excuse(self, seconds: float, why: str) -> None:
         """The lab itself holds up the subject for so long: bystanders may wait that much longer."""
@@ -272,7 +242,7 @@ class Lab:
         """
         if self.quiet:
             self.bystanders.pause()
-        snapshot = self.snapshot("trigger")
+        snapshot = self.probe.snapshot("trigger")
         inodes = {tuple(row["peer"]): row["inode"] for row in snapshot["sockets"] if row["peer"]}
         for group in groups:
             peers = group.peers()
@@ -303,7 +273,7 @@ class Lab:
         """The same for connections given by their peers' addresses and their inodes."""
         inodes = list(inodes)
         begun = time.monotonic()
-        held = self.wait_for(
+        held = self.probe.sees(
             {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}, within_s
         )
         self.record(
@@ -338,7 +308,7 @@ class Lab:
     def expect_kept(self, *groups: Group) -> None:
         """Every connection of the groups must still be there."""
         peers = [peer for group in groups for peer in group.peers()]
-        snapshot = self.snapshot("kept")
+        snapshot = self.probe.snapshot("kept")
         there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
         self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
 
@@ -370,13 +340,13 @@ class Lab:
 
     def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
-        grown = self.resident() - before
+        grown = self.probe.resident() - before
         self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
 
     def expect_stop(self, *, within_s: float, asked: str, allowed: Sequence[int] | None) -> None:
         """The subject must end in time, with one of the allowed statuses (None: any)."""
         status = self.process.wait(within_s) if self.process else None
-        self.snapshot("stopped")
+        self.probe.snapshot("stopped")
         self.record(
             "stop",
             status=status,
@@ -390,6 +360,12 @@ class Lab:
         for client in self.clients.values():
             client.channel.request("report")
 
+    def collect_packets(self) -> None:
+        """Put the newest packets of each scripted client on record."""
+        for client in self.clients.values():
+            if client.name != "bystanders":
+                self.probe.request("packets", peer=client.address, last=PACKETS_KEPT)
+
     def drop_scripts(self) -> None:
         """Close what is left of the scripted connections, in an orderly way."""
         for group in self.groups.values():
@@ -400,7 +376,7 @@ class Lab:
         """End the agents and the probe."""
         for client in self.clients.values():
             client.channel.close()
-        self.probe.close()
+        self.probe.channel.close()
 
     def only_bystanders(self) -> Record:
         """The condition that the subject holds no connection but those of its bystanders."""

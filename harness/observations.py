@@ -8,6 +8,7 @@ or `lab` for what the harness itself did. Records of agents and probe are theirs
 | --- | --- |
 | `scenario` | first of all: what is played, against whom, and what the subject promises |
 | `group` | a group of connections begins: `must` says what is demanded of its replies |
+| `target` | where the subject is reached |
 | `bystanders` | the healthy clients have connected; their `groups` |
 | `trigger` | from here on the subject must act; in a quiet playing nobody speaks any more |
 | `unready` | a group did not come to where the scenario wanted it before it began |

@@ -32,6 +32,7 @@ class Options:
     families: tuple[Family, ...]
     scale: float
     keep_on_fail: bool
+    pcap: bool
     results: Path | None
 
 
@@ -56,6 +57,9 @@ def declare(parser: Any) -> None:
     group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
     group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
     group.addoption("--keep-on-fail", action="store_true", help="keep the lab of a failure running")
+    group.addoption(
+        "--pcap", action="store_true", help="keep a capture of every playing, not of failures only"
+    )
     group.addoption("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
     group.addoption("--list", action="store_true", help="print the catalogue and end")
 
@@ -79,6 +83,7 @@ def read(config: Any) -> Options:
         families,
         scale,
         config.getoption("--keep-on-fail"),
+        config.getoption("--pcap"),
         Path(results).absolute() if results else None,
     )
 

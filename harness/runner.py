@@ -134,7 +134,7 @@ def stage(config: pytest.Config) -> Iterator[Stage]:
     """The stage of this process."""
     backend = config.stash[BACKEND]
     try:
-        yield Stage(backend, folder(), keep_on_fail=config.stash[OPTIONS].keep_on_fail)
+        yield Stage(backend, folder(), pcap=config.stash[OPTIONS].pcap)
     finally:
         if is_worker(config):
             backend.close_labs()

@@ -59,10 +59,10 @@ class Outcome:
 class Stage:
     """Where scenarios are played: one backend, one folder of observations."""
 
-    def __init__(self, backend: Backend, folder: Path, *, keep_on_fail: bool = False) -> None:
+    def __init__(self, backend: Backend, folder: Path, *, pcap: bool = False) -> None:
         self.backend = backend
         self.folder = folder
-        self.keep_on_fail = keep_on_fail
+        self.pcap = pcap
 
     def play(self, playing: Playing) -> Outcome:
         """Play it until it is known how it ends, at most ATTEMPTS times."""
@@ -75,21 +75,31 @@ class Stage:
             recorder = Recorder(path)
             recorder.add("lab", self._header(playing))
             try:
-                self._attempt(playing, recorder)
+                attempts.append(self._attempt(playing, recorder))
             finally:
                 recorder.close()
-            attempts.append(judge(recorder.records))
             files.append(path)
             if attempts[-1].level is not Level.UNKNOWN or len(attempts) == ATTEMPTS:
                 break
         return Outcome(playing, tuple(attempts), tuple(files), time.monotonic() - begun)
 
-    def _attempt(self, playing: Playing, recorder: Recorder) -> None:
+    def _attempt(self, playing: Playing, recorder: Recorder) -> Judgement:
+        sees_packets = "capture" not in self.backend.missing()
         nodes = self.backend.open_lab(playing.subject, (playing.family,))
         try:
-            Attempt(playing, nodes, recorder).run()
+            attempt = Attempt(playing, nodes, recorder, sees_packets=sees_packets)
+            try:
+                attempt.run()
+                judgement = judge(recorder.records)
+                failed = judgement.level in (Level.FAILED, Level.UNKNOWN)
+                if sees_packets and recorder.path and (failed or self.pcap):
+                    recorder.path.parent.mkdir(parents=True, exist_ok=True)
+                    recorder.path.with_suffix(".pcapng").write_bytes(attempt.lab.probe.pcap())
+            finally:
+                attempt.close()
         finally:
             nodes.close()
+        return judgement
 
     def _header(self, playing: Playing) -> dict[str, object]:
         promises = vars(playing.subject.promises).items()

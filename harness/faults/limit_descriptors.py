@@ -27,7 +27,7 @@ class LimitDescriptors(Fault):
     spare: int
 
     def inject(self, lab: Lab) -> Seen:
-        snapshot = lab.snapshot("before the limit")
+        snapshot = lab.probe.snapshot("before the limit")
         highest = max(int(fd) for process in snapshot["processes"] for fd in process["fds"])
         answer = lab.probe.request("limit", nofile=highest + 1 + self.spare)
         self._before = max(answer["before"].values())

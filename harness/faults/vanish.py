@@ -36,7 +36,7 @@ class Vanish(Fault):
             self._rules[tuple(peer)] = lab.probe.request("rule-add", rule=spec)["rule"]
         self.group.go(self.signal)
         for rule in self._rules.values():
-            if not lab.rule_took(rule):
+            if not lab.probe.rule_took(rule):
                 raise Unproven("vanish: the reset of some client was not seen to be lost")
         return {"gone": [list(peer) for peer in self._rules]}
 

@@ -62,7 +62,11 @@ def _removals(scene: Scene) -> Iterator[Finding]:
             _cause(left),
             f"{len(left)} of {len(record['peers'])} dead connections were not removed within "
             f"{record['within_s']:.1f} s ({record['promise']})",
-            tuple(words.listed(left, "sockets") + words.threads(scene, snapshot)),
+            tuple(
+                words.listed(left, "sockets")
+                + words.threads(scene, snapshot)
+                + words.ladder(scene, next(iter(record["peers"]), None))
+            ),
         )
 
 

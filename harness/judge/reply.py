@@ -165,6 +165,7 @@ def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: 
     if kind not in WRONG_BYTES:
         evidence += _row_of(scene, near, first) + words.threads(scene, near)
         evidence += words.log_tail(scene.end)
+    evidence += words.ladder(scene, first.get("local"))
     return Finding(
         "reply",
         Level.FAILED,

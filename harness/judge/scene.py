@@ -32,6 +32,8 @@ class Scene:
         kind, op = record.get("kind"), record.get("op")
         if kind == "scenario":
             self.header = record
+        elif kind == "target":
+            self.header["target"] = record["address"]
         elif kind == "group":
             self.groups[record["group"]] = record
         elif kind == "end":
@@ -69,6 +71,19 @@ class Scene:
     def snapshot(self, label: str) -> Record | None:
         """The last snapshot under that label."""
         return next((s for s in reversed(self.snapshots) if s.get("label") == label), None)
+
+    def packets_of(self, peer: Any) -> list[list[Any]]:
+        """The packets on record of one connection, in order."""
+        if not peer:
+            return []
+        host, port = peer
+        return [
+            row
+            for record in self.records
+            if record.get("op") == "packets" and record["ok"]
+            for row in record["packets"]
+            if [row[2], row[3]] == [host, port] or [row[4], row[5]] == [host, port]
+        ]
 
     def snapshot_before(self, t: float) -> Record | None:
         """The last snapshot taken before `t`."""

@@ -6,8 +6,10 @@ import signal
 from typing import Any
 
 from harness.judge.scene import Record, Scene, address
+from harness.report.ladder import ladder as draw
 
 SHOWN = 5
+LADDER_LINES = 12
 
 
 def quantity(size: int) -> str:
@@ -83,6 +85,15 @@ def thread_doing(
     if thread.get("since_s"):
         text += f", for {thread['since_s']:.1f} s"
     return text
+
+
+def ladder(scene: Scene, peer: Any) -> list[str]:
+    """The last packets between a client and the server; nothing where none could be seen."""
+    server = scene.header.get("target")
+    rows = scene.packets_of(peer)
+    if not rows or not server:
+        return []
+    return draw(rows, (peer[0], peer[1]), (server[0], server[1]), lines=LADDER_LINES).splitlines()
 
 
 def outcome(report: Record) -> str:

@@ -77,7 +77,7 @@ def test_concurrent(lab: Lab) -> None:
     quiet=True,
 )
 def test_burst_over_backlog(lab: Lab) -> None:
-    snapshot = lab.snapshot("backlog")
+    snapshot = lab.probe.snapshot("backlog")
     backlog = max(row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN")
     overflows = snapshot["counters"]["ListenOverflows"]
     stopped = lab.inject(StopSubject())

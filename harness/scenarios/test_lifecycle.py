@@ -71,7 +71,7 @@ def test_restart(lab: Lab) -> None:
     lab.stop_subject("SIGKILL")
     lab.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
     clients.reached("told")
-    survivors = lab.survivors()
+    survivors = lab.probe.survivors()
     if survivors:
         lab.record("survivors", processes=survivors)
         lab.start_again()

@@ -272,7 +272,7 @@ def test_lost_rst(lab: Lab) -> None:
     lab.trigger(group)
     lost = lab.inject(Drop(peer=far(lab), direction="in", flags="RST", count=1))
     group.go()
-    lab.prove("the reset is lost", lab.rule_took(lost.rule))
+    lab.prove("the reset is lost", lab.probe.rule_took(lost.rule))
     lab.heal(lost)
     lab.expect_removed(
         group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"

@@ -415,7 +415,7 @@ def test_urgent(lab: Lab) -> None:
 )
 def test_oversize(lab: Lab) -> None:
     size = lab.promises.max_message or 0
-    before = lab.resident()
+    before = lab.probe.resident()
     over = lab.play(
         "oversize",
         connect(),

@@ -39,7 +39,7 @@ def test_fd_limit(lab: Lab) -> None:
     outside.reached("connected")
     lab.prove(
         "accept fails: clients wait in the accept queue, or are turned away",
-        lab.wait_for({"accept_queue": {"port": lab.port, "at_least": 1}}, within_s=1.0)
+        lab.probe.sees({"accept_queue": {"port": lab.port, "at_least": 1}}, within_s=1.0)
         or outside.reached("ended", within_s=1.0, count=1),
     )
     lab.trigger(inside)
@@ -91,9 +91,9 @@ def test_idle_cpu(lab: Lab) -> None:
     crowd.reached("in", within_s=10)
     lab.bystanders.pause()
     lab.trigger(crowd)
-    first = lab.snapshot("idle begins")
+    first = lab.probe.snapshot("idle begins")
     lab.expect_calm("with 500 idle connections", for_s=0.5, at_most=0.05, within_s=1.5)
-    second = lab.snapshot("idle ends")
+    second = lab.probe.snapshot("idle ends")
     elapsed = second["t"] - first["t"]
     lab.figure("wake-ups", round((switches(second) - switches(first)) / elapsed, 1), "a second")
     crowd.drop()
@@ -118,11 +118,13 @@ def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -
     connections=lambda case: int(case),
 )
 def test_memory(lab: Lab) -> None:
-    before = lab.resident()
+    before = lab.probe.resident()
     crowd = lab.play("idle", connect(), hang(mark="in"), count=lab.case, must="nothing", log=False)
     crowd.reached("in", within_s=20)
     lab.trigger(crowd)
-    lab.figure("memory", round((lab.resident() - before) / lab.case / 1024, 2), "KiB a connection")
+    lab.figure(
+        "memory", round((lab.probe.resident() - before) / lab.case / 1024, 2), "KiB a connection"
+    )
     crowd.drop()
     lab.expect_removed(crowd, within_s=3.0, promise="at once, so many")
 
@@ -164,7 +166,7 @@ def test_starved(lab: Lab) -> None:
 )
 def test_memory_limit(lab: Lab) -> None:
     allowed = 192 * MIB + 4 * (lab.promises.max_message or 0)
-    lab.limit(memory=lab.resident() + allowed)
+    lab.limit(memory=lab.probe.resident() + allowed)
     greedy = lab.play(
         "never-reader",
         connect(),

@@ -134,7 +134,7 @@ def test_never_reader(lab: Lab) -> None:
         must="nothing",
     )
     greedy.reached("connected")
-    before = lab.resident()
+    before = lab.probe.resident()
     lab.trigger(greedy)
     greedy.reached("stalled", within_s=40)
     told = ", ".join(str(report.get("flooded")) for report in greedy.report())
@@ -222,7 +222,7 @@ def test_endless_message(lab: Lab) -> None:
             endless, within_s=deadline + LEEWAY_S, promise=f"message deadline {deadline:g} s"
         )
     else:
-        removed = lab.wait_for(lab.gone(endless), within_s=2 * timeout)
+        removed = lab.probe.sees(lab.gone(endless), within_s=2 * timeout)
         lab.policy("an endless message", "is ended" if removed else "is waited for, byte by byte")
 
 

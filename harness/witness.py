@@ -1,0 +1,63 @@
+"""The kernel's truth, read by the probe beside the subject."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from harness.channel import Channel, Refused
+
+Record = dict[str, Any]
+
+# How long the children of a killed subject may take to follow it.
+FOLLOW_WITHIN_S = 1.0
+
+
+class Probe:
+    """What a lab asks of its probe. Everything asked and answered is recorded by the channel."""
+
+    def __init__(self, channel: Channel, port: int) -> None:
+        self.channel = channel
+        self.request = channel.request
+        self._port = port
+
+    def snapshot(self, label: str) -> Record:
+        """The probe's snapshot, recorded under the label."""
+        answer = self.request("snapshot", label=label, port=self._port)
+        return dict(answer["snapshot"])
+
+    def sees(self, condition: Mapping[str, Any], within_s: float = 5.0) -> bool:
+        """Whether the probe sees the condition hold in time."""
+        try:
+            self.request("wait", condition=dict(condition), within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            return False
+        return True
+
+    def resident(self) -> int:
+        """Resident memory of all processes of the subject, in bytes."""
+        snapshot = self.snapshot("memory")
+        return sum(process["rss"] for process in snapshot["processes"])
+
+    def survivors(self) -> list[Record]:
+        """Processes of the subject that outlive its main process, with the sockets they hold."""
+        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
+            return []
+        return list(self.snapshot("survivors")["processes"])
+
+    def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
+        """Whether a rule of the wire has taken so many packets in time."""
+        try:
+            self.request("rule-wait", rule=rule, taken=packets, within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            return False
+        return True
+
+    def pcap(self) -> bytes:
+        """The headers seen on the subject's network, as a pcapng file."""
+        return base64.b64decode(self.request("save")["pcap"])
