@@ -30,14 +30,14 @@ def test_line_without_a_number_is_refused(probe: Driver, line: bytes, error: str
     answer = probe.answer(None)
     assert not answer["ok"]
     assert answer["error"].startswith(error)
-    assert probe.ask("mark")["ok"]
+    assert probe.ask("snapshot")["ok"]
 
 
 @pytest.mark.parametrize("more", [1, 1 << 20])
 def test_line_too_long_is_refused_and_skipped(probe: Driver, more: int) -> None:
     probe.write(b" " * (LINE_MAX + more) + b"\n")
     assert "longer than" in probe.answer(None)["error"]
-    assert probe.ask("mark")["ok"]
+    assert probe.ask("snapshot")["ok"]
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_first_line_says_who_it_is(probe: Driver) -> None:
 
 
 def test_answers_have_the_number_the_time_and_the_lateness(probe: Driver) -> None:
-    first, second = probe.send("mark"), probe.send("mark")
+    first, second = probe.send("snapshot"), probe.send("snapshot")
     late, early = probe.answer(second), probe.answer(first)
     assert early["t"] <= late["t"]
     assert early["late_s"] >= 0.0
 
 
 def test_requests_in_pieces_and_together(probe: Driver) -> None:
-    lines = b"".join(json.dumps({"id": n, "op": "mark"}).encode() + b"\n" for n in (7, 8))
+    lines = b"".join(json.dumps({"id": n, "op": "snapshot"}).encode() + b"\n" for n in (7, 8))
     for at in range(len(lines)):
         probe.write(lines[at : at + 1])
     assert probe.answer(7)["ok"]
@@ -128,7 +128,7 @@ def test_requests_in_pieces_and_together(probe: Driver) -> None:
 def test_a_waiting_request_holds_up_no_other(probe: Driver) -> None:
     probe.subject("keep")
     waiting = probe.send("wait", condition={"exited": {}}, within_s=PATIENCE_S)
-    assert probe.ask("mark")["ok"]
+    assert probe.ask("snapshot")["ok"]
     probe.ask("signal", signal="KILL")
     assert probe.answer(waiting)["ok"]
 
