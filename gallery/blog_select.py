@@ -29,12 +29,10 @@ while True:
         number = watched.index(sock)
         try:
             piece = sock.recv(1024)
+            *lines, drafts[number] = (drafts.pop(number, "") + piece.decode()).split("\n")
+            for line in lines:
+                sock.sendall(f"{line}\n".encode())
         except ConnectionError:
             piece = b""
         if not piece:
             watched.remove(sock)
-            continue
-        text = drafts.pop(number, "") + piece.decode()
-        *lines, drafts[number] = text.split("\n")
-        for line in lines:
-            sock.sendall(f"{line}\n".encode())

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from _common import Client, accept, listen
 
-MOST = 64  # of which fifty are promised
+MOST = 50  # of which 45 are promised
 connected = 0
 counting = threading.Lock()
 

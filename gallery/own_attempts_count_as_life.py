@@ -43,7 +43,8 @@ progress_in_small_steps(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
 while True:
-    ready = [(key.data, events) for key, events in selector.select(RETRY_S)]
+    selected = selector.select(RETRY_S) or selector.select(0)  # after SIGCONT the first is empty
+    ready = [(key.data, events) for key, events in selected]
     retries = [(client, 0) for client in active if client.unsent]
     for client, events in ready + retries:
         if client is None:

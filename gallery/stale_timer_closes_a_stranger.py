@@ -50,8 +50,9 @@ listener = listen()
 progress_in_small_steps(listener)
 listener.setblocking(False)
 selector.register(listener, EVENT_READ)
+patience = None
 while True:
-    for key, events in selector.select(timetable.run(blocking=False)):
+    for key, events in selector.select(patience) or selector.select(0):  # 0: after SIGCONT
         if key.fileobj is not listener:
             try:
                 serve(key.data, events)
@@ -61,3 +62,4 @@ while True:
             client = clients[newcomer.fileno()] = Client(newcomer)
             selector.register(newcomer, EVENT_READ, client)
             start_timer(client)
+    patience = timetable.run(blocking=False)

@@ -8,6 +8,7 @@ all threads of the server in `write`, on descriptor 1, or waiting for the one th
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from socket import socket
 
@@ -18,7 +19,7 @@ def serve(sock: socket) -> None:
     with sock, sock.makefile("rb") as lines, suppress(OSError):
         for line in lines:
             if line.endswith(b"\n"):
-                print("message", line[:60], flush=True)
+                print(time.asctime(), sock.getpeername(), "says", line[:100], flush=True)
                 sock.sendall(line)
 
 

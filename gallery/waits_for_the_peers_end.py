@@ -37,7 +37,7 @@ def wait(sock: socket, event: int) -> bool:
     sock.setblocking(False)
     poller = poll()
     poller.register(sock, event)
-    return bool(poller.poll(IDLE_S * 1000))
+    return bool(poller.poll(IDLE_S * 1000) or poller.poll(0))  # after SIGCONT the first is empty
 
 
 listener = listen()

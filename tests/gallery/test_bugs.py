@@ -406,7 +406,7 @@ class TestNoReply:
 
     def test_forgets_to_count_down(self) -> None:
         with gallery("forgets_to_count_down") as server:
-            for _ in range(64):
+            for _ in range(50):
                 client = server.connect()
                 assert ask(client, b"hello\n") == b"hello\n"
                 reset(client)
