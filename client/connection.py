@@ -55,6 +55,7 @@ class Connection:
 
     __slots__ = (
         "_connecting",
+        "_ending",
         "_loop",
         "_readable",
         "_wake",
@@ -90,6 +91,7 @@ class Connection:
         self.eof_at: float | None = None
         self.reset_at: float | None = None
         self.moved_at = 0.0
+        self._ending = False
         self.wrong: Failure | None = None
         self.broken: Failure | None = None
         self.sent = 0
@@ -187,8 +189,11 @@ class Connection:
             self._read(_ENDING, min(limit, _CHUNK), 1)
 
     def half_close(self) -> None:
-        """End the own side."""
+        """End the own side, behind the last byte that the kernel has not taken yet."""
         assert self.sock is not None
+        if self.unsent:
+            self._ending = True
+            return
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -281,6 +286,9 @@ class Connection:
         unsent = self.unsent
         for _ in range(_CHUNKS):
             if not unsent:
+                if self._ending and self.sock is not None:
+                    self._ending = False
+                    self.half_close()
                 return
             parcel = unsent[0]
             data = parcel.source.slice(parcel.at, min(parcel.end - parcel.at, SLICE))
@@ -294,7 +302,7 @@ class Connection:
         self._loop.soon(self._flush_on)
 
     def _flush_on(self) -> None:
-        if self.unsent:
+        if self.unsent or self._ending:
             self._flush()
             self._wake()
 

@@ -86,12 +86,14 @@ class Attempt:
             self.playing.scenario.body(lab)
             if lab.over:
                 return
-            self._settle()
+            clean = self._settle()
             lab.look_at_cpu(f"after round {number}")
+            if not clean:  # what is left grows with each round, and says nothing new
+                return
             lab.bystanders.resume()
 
-    def _settle(self) -> None:
-        """The round is over: service goes on, and nothing is left but the bystanders."""
+    def _settle(self) -> bool:
+        """The round is over: service goes on, and whether nothing is left but the bystanders."""
         lab = self.lab
         promise = lab.promises.idle_timeout_s
         if promise is not None and lab.bystanders.silent_for() > SILENCE_ALLOWED * promise:
@@ -118,6 +120,7 @@ class Attempt:
             peers=condition["only"]["peers"],
             inodes=condition["only"]["inodes"],
         )
+        return held
 
     def _last_words(self) -> None:
         lab = self.lab

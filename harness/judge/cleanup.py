@@ -38,11 +38,10 @@ def judge_cleanup(scene: Scene) -> list[Finding]:
             )
         ]
     removals = list(_removals(scene))
-    named = {row for finding in removals for row in finding.evidence}
-    settled = [f for f in _settled(scene) if not set(f.evidence[:1]) <= named or not named]
     return [
         *removals,
-        *settled,
+        # What was not removed in its time is also left in the end: it is named once.
+        *(() if removals else _settled(scene)),
         *_calm(scene),
         *_rounds(scene),
         *_memory(scene),
