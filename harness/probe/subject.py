@@ -24,6 +24,7 @@ class Subject:
     """Tells the subject's processes from all others."""
 
     def __init__(self) -> None:
+        self.seen = False  # any process of the subject, since `mark`
         self.main_seen = False
         self._spawned: list[int] = []
         self._before: frozenset[tuple[int, int]] | None = None
@@ -32,14 +33,20 @@ class Subject:
         self._beside: set[tuple[int, int]] = set()  # seen in the probe's own mount namespace
 
     def mark(self) -> None:
-        """From now on, what newly appears in the PID namespace is the subject."""
-        self._before = frozenset(found.identity for found in processes.every())
+        """From now on, what newly appears in the PID namespace is the subject.
+
+        Said again, before a restart, it leaves what is the subject already: children that outlived
+        their main process do not slip out of sight.
+        """
+        ours = {one.identity for one in self.look()}
+        self._before = frozenset(one.identity for one in processes.every()) - ours
+        self.seen = bool(ours)
         self.main_seen = False
 
     def spawned(self, pid: int) -> None:
         """The probe started this child as the subject, or as one more process of it."""
         self._spawned.append(pid)
-        self.main_seen = True
+        self.seen = self.main_seen = True
 
     def reaped(self, pid: int) -> None:
         """A child of the probe is gone; its number may come again."""
@@ -59,6 +66,7 @@ class Subject:
                 if found.pid not in ours and self._appeared(found):
                     ours[found.pid] = found
             self._beside &= {found.identity for found in everyone.values()}
+        self.seen = self.seen or bool(ours)
         self.main_seen = self.main_seen or self.main(ours) is not None
         return [ours[pid] for pid in sorted(ours)]
 

@@ -67,12 +67,10 @@ def test_pid_1_reaps_what_it_adopts(cell: Driver) -> None:
 def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
     """As on Docker: it enters the namespaces from outside, with a mount namespace of its own."""
     cell.ask("mark")
-    inside = _pid_outside(cell)
-    enter = ["nsenter", f"--target={inside}", "--user", "--net", "--pid", "--preserve-credentials"]
-    argv = [*enter, "unshare", "--mount", sys.executable, str(SUBJECTS), "leave_zombie"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as engine:
-        assert engine.stdout is not None
-        port = int(engine.stdout.readline())
+    with pytest.raises(Refused, match="no process of the subject has been seen yet"):
+        cell.wait({"exited": {}}, within_s=0)
+    with _engine(cell, "leave_zombie") as engine:
+        port = int(_line(engine))
         snapshot = cell.wait({"listening": port})
         main, zombie = snapshot["processes"]
         assert snapshot["main"] == main["pid"]
@@ -82,6 +80,24 @@ def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
             cell.wait({"main_exited": {}}, within_s=0)
         assert cell.ask("signal", signal="KILL")["pids"] == [main["pid"]]
         cell.wait({"exited": {}})
+
+
+@needs_namespaces
+def test_mark_before_a_restart_keeps_the_child_that_outlived_main(cell: Driver) -> None:
+    cell.ask("mark")
+    with _engine(cell, "fork") as first:
+        port = int(_line(first))
+        old = cell.wait({"listening": port})
+        cell.ask("signal", signal="KILL")
+        (child,) = cell.wait({"main_exited": {}})["processes"]
+        assert child["pid"] != old["main"]
+        cell.ask("mark")
+        with _engine(cell, "keep") as second:
+            new = cell.wait({"listening": int(_line(second))})
+            assert [one["pid"] for one in new["processes"]] == [child["pid"], new["main"]]
+            assert new["main"] not in (old["main"], child["pid"])
+            cell.ask("signal", signal="KILL", who="all")
+            cell.wait({"exited": {}})
 
 
 @needs_namespaces
@@ -95,6 +111,23 @@ def test_helper_in_the_probes_own_file_system_is_no_subject(cell: Driver) -> Non
         assert helper.stdout.readline() == "here\n"
         assert cell.snapshot()["processes"] == []
         helper.communicate("go\n")
+
+
+def _engine(cell: Driver, subject: str) -> subprocess.Popen[str]:
+    """Start a subject as an engine would: from outside, with a mount namespace of its own."""
+    flags = ["--user", "--net", "--pid", "--preserve-credentials"]
+    enter = ["nsenter", f"--target={_pid_outside(cell)}", *flags, "unshare", "--mount"]
+    return subprocess.Popen(
+        [*enter, sys.executable, str(SUBJECTS), subject],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _line(engine: subprocess.Popen[str]) -> str:
+    assert engine.stdout is not None
+    return engine.stdout.readline()
 
 
 def _pid_outside(cell: Driver) -> int:

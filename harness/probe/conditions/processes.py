@@ -16,7 +16,7 @@ class Exited(Condition):
     def __init__(self, data: Fields) -> None: ...
 
     def look(self, view: View) -> Seen:
-        if not view.subject.main_seen:
+        if not view.processes and not view.subject.seen:
             return Seen(False, "no process of the subject has been seen yet")
         left = [f"{one.pid} ({one.name}, {one.state})" for one in view.processes]
         return Seen(not left, f"processes left: {brief(left) or 'none'}")
