@@ -20,7 +20,7 @@ def serve(client: Client) -> None:
         while not client.ended:
             while client.unsent:
                 del client.unsent[: client.sock.send(client.unsent)]
-            piece = client.sock.recv(256)
+            piece = client.sock.recv(128)
             client.ended = not piece
             for line in client.take(piece).splitlines(keepends=True):
                 client.unsent += answer(line)
