@@ -26,6 +26,10 @@ COMER_EVERY_S = 0.1
 # is far below.
 PATIENCE_S = 15.0
 
+# After so long without an answer the probe looks at what the subject is doing, and once more a
+# moment later: a system call that lasts is then known for how long.
+TELL_AFTER_S = 0.5
+
 # Requests that each has had answered before the scenario begins: the judge's bound is made of their
 # median.
 WARM_UP = 5
@@ -53,7 +57,9 @@ class Bystanders:
         lab = self._lab
         number = f"-{self._generation}" if self._generation > 1 else ""
         holder, comer = f"holder{number}", f"comer{number}"
-        request = steps.ask("how are you? ¿qué tal? 你好", within_s=PATIENCE_S)
+        request = steps.ask(
+            "how are you? ¿qué tal? 你好", within_s=PATIENCE_S, tell_after_s=TELL_AFTER_S
+        )
         lab.play(
             holder,
             steps.connect(within_s=PATIENCE_S),

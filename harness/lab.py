@@ -83,6 +83,9 @@ class Lab:
 
     def _hear(self, source: str, record: Record) -> None:
         self.recorder.add(source, record)
+        if record.get("event") == "waiting":
+            # Called from the reader's thread of an agent: the answer is recorded when it comes.
+            self.probe.look(f"{record['connection']} waits for its answer")
 
     def record(self, kind: str, **fields: Any) -> Record:
         """Add a record of the lab's own."""

@@ -10,6 +10,9 @@ from harness.channel import Channel, Refused
 
 Record = dict[str, Any]
 
+# Between two looks at a subject that keeps a bystander waiting.
+LOOK_AGAIN_S = 0.3
+
 # How long the children of a killed subject may take to follow it.
 FOLLOW_WITHIN_S = 1.0
 
@@ -26,6 +29,12 @@ class Probe:
         """The probe's snapshot, recorded under the label."""
         answer = self.request("snapshot", label=label, port=self._port)
         return dict(answer["snapshot"])
+
+    def look(self, label: str) -> None:
+        """Two snapshots, now and a moment later, without waiting for them."""
+        self.channel.send("snapshot", label=label, port=self._port)
+        never = {"counter": {"name": "ListenOverflows", "above": 1 << 62}}
+        self.channel.send("wait", condition=never, within_s=LOOK_AGAIN_S)
 
     def sees(self, condition: Mapping[str, Any], within_s: float = 5.0) -> bool:
         """Whether the probe sees the condition hold in time."""

@@ -224,7 +224,7 @@ def _late(
     scene: Scene, report: Record, worst: tuple[float, float], bound: float, usual: float
 ) -> Finding:
     asked, took = worst
-    near = scene.snapshot_near(asked + bound / 2)
+    near = scene.snapshot_during(asked, asked + took)
     return Finding(
         "reply",
         Level.FAILED,

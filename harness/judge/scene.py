@@ -90,6 +90,11 @@ class Scene:
         before = [s for s in self.snapshots if s["t"] <= t]
         return max(before, key=lambda s: float(s["t"])) if before else None
 
+    def snapshot_during(self, begin: float, end: float) -> Record | None:
+        """The last snapshot taken in that time, or else the nearest."""
+        inside = [s for s in self.snapshots if begin < s["t"] <= end]
+        return max(inside, key=lambda s: float(s["t"])) if inside else self.snapshot_near(end)
+
     def snapshot_near(self, t: float) -> Record | None:
         """The first snapshot taken at or after `t`, or else the last before."""
         after = [s for s in self.snapshots if s["t"] >= t]
