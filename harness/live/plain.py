@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.live.log import Line
-from harness.live.panels import doing
+from harness.live.process import doing
 from harness.live.state import State
 from harness.live.words import count
 

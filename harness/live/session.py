@@ -253,10 +253,10 @@ class Session:
     def _take(self, name: str, record: Mapping[str, Any]) -> None:
         match record["event"]:
             case "here":
-                self.state.clients[name].address = record["address"]
+                self.state.arrive(name, record["address"])
             case "visit":
-                visitor = self.state.add_client(name, "A person at the prompt.", visitor=True)
-                visitor.address = record["address"]
+                self.state.add_client(name, "A person at the prompt.", visitor=True)
+                self.state.arrive(name, record["address"])
             case "left":
                 self.state.leave(name)
             case "gone":

@@ -195,11 +195,16 @@ class State:
         self.log = ServerLog(self.whose, operator=self.reply == "operator")
         self._last: tuple[float, float, int] | None = None
         self.sockets: Mapping[int | None, str] = {}
+        self._names: dict[str, str] = {}
+
+    def arrive(self, name: str, address: str) -> None:
+        """The client's node stands, at that address."""
+        self.clients[name].address = address
+        self._names[address] = name
 
     def whose(self, peer: Address) -> str | None:
-        """The client at that address."""
-        found = (one.name for one in self.clients.values() if one.address == peer[0])
-        return next(found, None)
+        """The client at that address, also one that has left."""
+        return self._names.get(peer[0])
 
     def leave(self, name: str) -> None:
         """A visitor has gone."""
@@ -244,7 +249,9 @@ class State:
     def take_activity(self, activity: Record) -> None:
         """What the probe saw the main thread do over a stretch of time."""
         main = next((one for one in activity["threads"] if one["tid"] == self.pid), None)
-        seen = main["timeline"] if main else ()
+        if main is None:
+            return
+        seen = main["timeline"]
         # What was seen lasts until something else was seen.
         ends = [*(after[0] for after in seen[1:]), activity["to"]]
         # Stretches may overlap, so that nothing between them goes unseen.

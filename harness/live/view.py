@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.text import Text
 
-from harness.live import panels
+from harness.live import frame, panels, process, style
 from harness.live.room import Wish, allot
 from harness.live.state import State
 
@@ -39,9 +39,9 @@ class Part:
 def view(state: State, width: int, height: int) -> RenderableType:
     """The whole view, `width` cells by `height` rows."""
     width = max(width, NARROWEST)
-    bottom = [panels.footer(state, width)]
+    bottom = [frame.footer(state, width)]
     if state.typed is not None:
-        bottom.insert(0, panels.entry(state, width))
+        bottom.insert(0, frame.entry(state, width))
     rows = max(0, height - 1 - len(bottom))
     if width >= WIDE and height >= TALL:
         body = _two_columns(state, width, rows)
@@ -51,7 +51,7 @@ def view(state: State, width: int, height: int) -> RenderableType:
         )
     whole = Layout()
     whole.split_column(
-        Layout(panels.header(state, width), size=1),
+        Layout(frame.header(state, width), size=1),
         Layout(body, size=rows),
         Layout(Group(*bottom), size=len(bottom)),
     )
@@ -86,7 +86,7 @@ def _column(parts: Sequence[Part], width: int, rows: int) -> Layout:
             continue
         if regions and between:
             regions.append(Layout(Text(" "), size=1))
-        title = panels.heading(part.title, part.note(got - 1), width)
+        title = style.heading(part.title, part.note(got - 1), width)
         regions.append(Layout(title, size=1))
         regions.append(Layout(part.body(width, got - 1), size=got - 1))
     regions.append(Layout(Text(" ")))
@@ -98,8 +98,8 @@ def _column(parts: Sequence[Part], width: int, rows: int) -> Layout:
 def _server(state: State) -> Part:
     return Part(
         "server",
-        lambda rows: panels.note(f"pid {state.pid}" if state.pid else ""),
-        lambda width, rows: panels.server(state, width, rows),
+        lambda rows: style.note(f"pid {state.pid}" if state.pid else ""),
+        lambda width, rows: process.server(state, width, rows),
         Wish(3, 4, 4 + min(3, len(state.threads))),
     )
 
@@ -130,7 +130,7 @@ def _words(state: State) -> list[Part]:
     operator = _has_operator(state)
     log = Part(
         "the server's log",
-        lambda rows: panels.note(""),
+        lambda rows: style.note(""),
         lambda width, rows: panels.log(state, rows),
         Wish(3, 3 if operator else 5, _PLENTY),
     )
@@ -148,11 +148,11 @@ def _has_operator(state: State) -> bool:
 
 
 def _essay(state: State, width: int) -> Part:
-    text = panels.essay(state)
-    lines = len(text.wrap(panels.MEASURE, width))
+    text = process.essay(state)
+    lines = len(text.wrap(style.MEASURE, width))
     return Part(
         f"what {state.model} does while it waits",
-        lambda rows: panels.note(""),
+        lambda rows: style.note(""),
         lambda width, rows: text,
         Wish(4, lines + 1, lines + 1),
     )

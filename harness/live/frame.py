@@ -1,0 +1,64 @@
+"""The first and the last lines of the live view."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from harness.live.state import State
+from harness.live.style import QUIET
+from harness.live.words import clock
+
+
+def header(state: State, width: int) -> Text:
+    """The first line: what runs where, and how much time is left."""
+    left = Text.assemble(
+        (" iolab ", "bold reverse"), " ", (state.model, "bold"), "  ", (state.title, "italic")
+    )
+    ran = state.now - state.began
+    right = Text(f"{state.backend}  ", style=QUIET)
+    if state.until is None:
+        right.append(clock(ran), "bold")
+    else:
+        whole = state.until - state.began
+        done = round(10 * min(1.0, ran / whole))
+        right.append("━" * done, "cyan").append("━" * (10 - done), QUIET)
+        right.append(f" {clock(max(0.0, state.until - state.now))} left", "bold")
+    left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis", pad=True)
+    return Text.assemble(left, " ", right, no_wrap=True)
+
+
+def footer(state: State, width: int) -> Text:
+    """What the user can do."""
+    if state.reply == "operator":
+        hints = [("3 hello", "answers client 3"), ("list", ""), ("close 3", "")]
+        if state.log.questions:
+            hints[0] = (f"{state.log.questions[0].number} hello", "answers the oldest")
+        hints += [("make client", "takes part"), ("Ctrl-C", "ends")]
+    else:
+        hints = [
+            ("Ctrl-C", "ends"),
+            ("make client", "takes part"),
+            ("make lab REPLY=operator", "you answer"),
+        ]
+    text = Text(" ", no_wrap=True)
+    for keys, what in hints:
+        piece = Text.assemble((keys, "bold cyan"), (f" {what}" if what else "", QUIET))
+        if text.cell_len + piece.cell_len + 2 > width:
+            break
+        text.append_text(piece).append("   ")
+    return text
+
+
+def entry(state: State, width: int) -> Text:
+    """The line that the operator types, with its cursor; of a long one, the part around it."""
+    typed = state.typed or ""
+    room = max(1, width - len(" answer ▸ ") - 1)
+    start = max(0, state.cursor - room)
+    shown = typed[start : start + room] + " "
+    at = state.cursor - start
+    return Text.assemble(
+        (" answer ", "bold reverse cyan"),
+        (" ▸ ", "cyan"),
+        *(shown[:at], (shown[at], "reverse"), shown[at + 1 :]),
+        no_wrap=True,
+    )
