@@ -60,6 +60,7 @@ NAMESPACES = Declaration(
     },
     leaves_out=(
         "The subject stays the user of the harness unless that is root: only one user is mapped.",
+        "Without a memory control group, what bounds the subject's memory is the machine's.",
         "Before Linux 5.12 the files are not read-only, and the run says so.",
     ),
 )

@@ -90,6 +90,12 @@ def set_read_only(path: str, on: bool) -> None:
     _checked("mount_setattr", result)
 
 
+def close_all_but(fd: int) -> None:
+    """Close every descriptor above standard error but this: a fork, unlike an exec, closes none."""
+    os.closerange(3, fd)
+    os.closerange(fd + 1, os.sysconf("SC_OPEN_MAX"))
+
+
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     """prctl(2)."""
     arguments = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]

@@ -20,7 +20,10 @@ from pathlib import Path
 CONTROLLERS = ("memory", "cpu")
 PERIOD_US = 100_000
 
-_NO_LIMIT_V1 = "-1"
+# Above every bound that a scenario sets on memory, and far below what would hurt the machine.
+MOST_MEMORY = 2 * 1024**3
+
+_NO_QUOTA_V1 = "-1"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Groups:
         self._folders = {home.controller: home.folder / name for home in homes}
         for folder in self.folders:
             folder.mkdir()
+        self.limit_memory(None)
 
     @property
     def folders(self) -> list[Path]:
@@ -47,19 +51,22 @@ class Groups:
         return list(dict.fromkeys(self._folders.values()))
 
     def limit_memory(self, limit: int | None) -> None:
-        """At most so many bytes; None for as many as there are. Returns once it was read back."""
-        if self._homes["memory"].version == 1:
-            text = _NO_LIMIT_V1 if limit is None else str(limit)
-            self._set("memory", "memory.limit_in_bytes", text, limit)
-        else:
-            self._set("memory", "memory.max", "max" if limit is None else str(limit), limit)
+        """At most so many bytes; None for what is harmless. Returns once it was read back."""
+        home = self._home("memory", limit)
+        if home is not None:
+            name = "memory.limit_in_bytes" if home.version == 1 else "memory.max"
+            wanted = MOST_MEMORY if limit is None else limit
+            self._set("memory", name, str(wanted), wanted)
 
     def limit_cpus(self, limit: float | None) -> None:
         """At most so many CPUs; None for as many as there are. Returns once it was read back."""
+        home = self._home("cpu", limit)
         quota = None if limit is None else round(limit * PERIOD_US)
-        if self._homes["cpu"].version == 1:
+        if home is None:
+            return
+        if home.version == 1:
             (self._folders["cpu"] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-            text = _NO_LIMIT_V1 if quota is None else str(quota)
+            text = _NO_QUOTA_V1 if quota is None else str(quota)
             self._set("cpu", "cpu.cfs_quota_us", text, quota)
         else:
             text = f"{'max' if quota is None else quota} {PERIOD_US}"
@@ -69,6 +76,12 @@ class Groups:
         """Remove the groups; OSError (EBUSY) while a process is in one."""
         for folder in self.folders:
             folder.rmdir()
+
+    def _home(self, controller: str, limit: float | None) -> Home | None:
+        """Where the controller's group is; without one, there is no limit to lift."""
+        if controller not in self._homes and limit is not None:
+            raise NotImplementedError(f"the subject has no {controller} control group")
+        return self._homes.get(controller)
 
     def _set(self, controller: str, name: str, text: str, limit: int | None) -> None:
         file = self._folders[controller] / name

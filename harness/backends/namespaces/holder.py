@@ -25,7 +25,7 @@ import socket
 import sys
 from pathlib import Path
 
-from harness.backends.local import fds, linux, messages
+from harness.backends.local import limits, linux, messages
 from harness.backends.local.init import warm_up
 from harness.backends.local.messages import Message
 from harness.backends.local.serve import answering, serve
@@ -42,7 +42,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     run_ends, label = int(sys.argv[2]), sys.argv[3]
     warm_up()
-    fds.allow_most()
+    limits.apply()
     try:
         if linux.effective_capabilities() & _ROOT != _ROOT:
             _enter_user_namespace()
@@ -112,7 +112,7 @@ class _Holder:
             try:
                 pid = os.fork()
                 if pid == 0:
-                    fds.close_all_but(control.fileno())
+                    linux.close_all_but(control.fileno())
                     node.run(control, request)
             finally:
                 # Whoever is forked next is not to be born into this node.

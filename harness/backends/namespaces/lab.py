@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from harness.backends.base import Family, LabNodes, Node, Pod, Process
-from harness.backends.local import fds, linux
+from harness.backends.local import limits, linux
 from harness.backends.local.holder import Holder
 from harness.backends.local.node import NodeInit, end_all
 from harness.backends.local.process import PROJECT
@@ -85,7 +85,7 @@ class NamespacePod(NamespaceNode, Pod):
             argv,
             env=subject_environment(self._subject),
             cwd=str(PROJECT),
-            nofile=fds.most(),
+            nofile=limits.most_descriptors(),
         )
 
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:

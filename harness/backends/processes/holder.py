@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 
-from harness.backends.local import fds, linux
+from harness.backends.local import limits, linux
 from harness.backends.local.descendants import kill_descendants
 from harness.backends.local.init import Init, warm_up
 from harness.backends.local.messages import Message, send
@@ -32,7 +32,7 @@ def main() -> None:
     run_ends = int(sys.argv[2])
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     warm_up()
-    fds.allow_most()
+    limits.apply()
     holder = _Holder()
     ops = {"lab": holder.make, "close": holder.close}
     try:
@@ -65,7 +65,7 @@ class _Holder:
 
 
 def _be_init(control: int, holder: int) -> None:
-    fds.close_all_but(control)
+    linux.close_all_but(control)
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == holder:

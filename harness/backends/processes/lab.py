@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from harness.backends.base import BackendUnavailable, Family, LabNodes, Node, Pod, Process
 from harness.backends.declared import PROCESSES
-from harness.backends.local import fds
+from harness.backends.local import limits
 from harness.backends.local.holder import Holder
 from harness.backends.local.node import NodeInit, end_all
 from harness.backends.local.process import PROJECT
@@ -57,7 +57,7 @@ class ProcessPod(ProcessNode, Pod):
             self._subject.argv(host, self.port),
             env=subject_environment(self._subject),
             cwd=str(self._subject.files or PROJECT),
-            nofile=fds.most(),
+            nofile=limits.most_descriptors(),
             user=user_of(self._subject),
         )
 
