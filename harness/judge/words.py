@@ -99,6 +99,7 @@ def ladder(scene: Scene, peer: Any) -> list[str]:
 def outcome(report: Record) -> str:
     """How a connection fared, in words."""
     who = f"{report['connection']} {address(report['local'])}"
+    step = report["step"]
     failure = report.get("failure")
     got = (
         f"sent {quantity(report['sent'])} ({report['messages']} messages), "
@@ -112,9 +113,7 @@ def outcome(report: Record) -> str:
             told += f"; at byte {failure['at']} expected {failure['expected']!r}"
             told += f", got {failure['got']!r}"
         return f"{told}; {got}"
-    return (
-        f"{who}: {report['outcome']} at step {report['step']} ({report.get('doing', '?')}); {got}"
-    )
+    return f"{who}: {report['outcome']} at step {step['index']} ({step['doing']}); {got}"
 
 
 def listed(items: list[str], what: str) -> list[str]:
