@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.backends.base import BackendError
 from harness.backends.namespaces import cgroup
 from harness.backends.namespaces.cgroup import Groups, Home
 
@@ -77,5 +78,5 @@ def test_without_a_group_nothing_is_lifted_and_nothing_is_set() -> None:
     groups = Groups("x", [])
     groups.limit_cpus(None)
     groups.limit_memory(None)
-    with pytest.raises(NotImplementedError, match="no memory control group"):
+    with pytest.raises(BackendError, match="no memory control group"):
         groups.limit_memory(1 << 30)

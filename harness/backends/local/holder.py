@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from harness import run
+from harness.backends.base import BackendError
 from harness.backends.local import messages
 from harness.backends.local.descendants import command_lines, descendants
 from harness.backends.local.messages import Message
@@ -20,7 +21,7 @@ ENDED_WITHIN_S = 10.0
 _LOOK_AGAIN_S = 0.02
 
 
-class HolderRefused(Exception):
+class HolderRefused(BackendError):
     """What was asked of the holder cannot be done on this machine: one line."""
 
 
@@ -94,11 +95,11 @@ def processes_of(run_id: str) -> dict[int, str]:
 
 
 def await_end_of(run_id: str) -> None:
-    """Wait until no process of a run is left; TimeoutError with those that are."""
+    """Wait until no process of a run is left; BackendError with those that are."""
     deadline = time.monotonic() + ENDED_WITHIN_S
     while left := processes_of(run_id):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"of run {run_id} these processes did not end: {left}")
+            raise BackendError(f"of run {run_id} these processes did not end: {left}")
         time.sleep(_LOOK_AGAIN_S)
 
 

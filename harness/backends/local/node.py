@@ -6,6 +6,7 @@ import os
 import select
 from collections.abc import Mapping, Sequence
 
+from harness.backends.base import BackendError
 from harness.backends.local import messages
 from harness.backends.local.holder import ENDED_WITHIN_S, Holder, HolderRefused
 from harness.backends.local.process import LocalProcess
@@ -44,12 +45,12 @@ class NodeInit:
         self._control.close()
 
     def await_end(self) -> None:
-        """Wait until it has ended, which it does last; TimeoutError when it does not."""
+        """Wait until it has ended, which it does last; BackendError when it does not."""
         if self._pidfd is not None:
             poll = select.poll()
             poll.register(self._pidfd, select.POLLIN)
             if not poll.poll(ENDED_WITHIN_S * 1000):
-                raise TimeoutError(f"a node did not end within {ENDED_WITHIN_S:g} s")
+                raise BackendError(f"a node did not end within {ENDED_WITHIN_S:g} s")
             os.close(self._pidfd)
             self._pidfd = None
         while self._processes:

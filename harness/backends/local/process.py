@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.backends.base import Process, Stream
+from harness.backends.base import BackendError, Process, Stream
 from harness.backends.local import messages
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -113,7 +113,7 @@ class LocalProcess(Process):
         _send_signal(self._pidfd, number)
         if signal == "SIGKILL":
             if self.wait(_SEEN_WITHIN_S) is None:
-                raise TimeoutError(f"SIGKILL: not seen dead within {_SEEN_WITHIN_S:g} s")
+                raise BackendError(f"SIGKILL: not seen dead within {_SEEN_WITHIN_S:g} s")
         elif signal in ("SIGSTOP", "SIGCONT"):
             self._see(signal)
 
@@ -128,7 +128,7 @@ class LocalProcess(Process):
             if all(stopped) if signal == "SIGSTOP" else not any(stopped):
                 return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{signal}: not seen within {_SEEN_WITHIN_S:g} s: {states}")
+                raise BackendError(f"{signal}: not seen within {_SEEN_WITHIN_S:g} s: {states}")
             time.sleep(_LOOK_AGAIN_S)
 
     def _states(self) -> str:

@@ -27,6 +27,14 @@ _HOLDER = "harness.backends.namespaces.holder"
 _IPTABLES = ("iptables-restore", "iptables-nft-restore", "iptables-legacy-restore")
 
 
+def sweep() -> Sequence[str]:
+    """Remove the control groups of dead runs, which alone may outlive one; says which."""
+    dead = [path for path in cgroup.named("iolab.") if run.alive(run_of(path.name)) is False]
+    for path in dead:
+        path.rmdir()
+    return [f"control group {path}" for path in dead]
+
+
 class Namespaces(Backend):
     """Makes labs of namespaces, through one holder that is started when it is first needed."""
 
@@ -49,9 +57,7 @@ class Namespaces(Backend):
 
     def prepare(self) -> None:
         compile_project()
-        for path in cgroup.named("iolab."):
-            if run.alive(run_of(path.name)) is False:
-                path.rmdir()
+        sweep()
 
     def missing(self) -> Mapping[str, str]:
         lacks = {f"{controller}-limit": reason for controller, reason in self._no_groups.items()}
@@ -63,12 +69,9 @@ class Namespaces(Backend):
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> NamespaceLab:
         require_command(subject, self.name)
         number = next(self._numbers)
-        try:
-            holder = self._holder()
-            groups = cgroup.Groups(f"{holder.label}.{number}", self._homes)
-            return NamespaceLab(holder, number, subject, families, groups)
-        except HolderRefused as refusal:
-            raise BackendUnavailable(str(refusal)) from None
+        holder = self._holder()
+        groups = cgroup.Groups(f"{holder.label}.{number}", self._homes)
+        return NamespaceLab(holder, number, subject, families, groups)
 
     def close_labs(self) -> None:
         if self._holder_if_any is not None:

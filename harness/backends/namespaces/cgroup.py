@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.backends.base import BackendError
+
 CONTROLLERS = ("memory", "cpu")
 PERIOD_US = 100_000
 
@@ -80,7 +82,7 @@ class Groups:
     def _home(self, controller: str, limit: float | None) -> Home | None:
         """Where the controller's group is; without one, there is no limit to lift."""
         if controller not in self._homes and limit is not None:
-            raise NotImplementedError(f"the subject has no {controller} control group")
+            raise BackendError(f"the subject has no {controller} control group")
         return self._homes.get(controller)
 
     def _set(self, controller: str, name: str, text: str, limit: int | None) -> None:
@@ -92,7 +94,7 @@ class Groups:
             seen.isdigit() and 0 <= limit - int(seen) < os.sysconf("SC_PAGE_SIZE")
         )
         if not held:
-            raise OSError(f"{file}: {text} was written and {seen} is read back")
+            raise BackendError(f"{file}: {text} was written and {seen} is read back")
 
 
 def homes() -> list[Home]:

@@ -42,10 +42,23 @@ def argv(
 def main() -> NoReturn:
     """Confine this process, and become the command."""
     cwd, who, capabilities, cgroups, *command = sys.argv[1:]
-    for folder in filter(None, cgroups.split(os.pathsep)):
+    try:
+        _confine(who, int(capabilities), list(filter(None, cgroups.split(os.pathsep))))
+    except OSError as error:
+        sys.exit(f"{command[0]}: cannot be confined: {error}")
+    # Python ignores SIGPIPE; the commands that it becomes do not expect that.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.chdir(cwd)
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(f"{command[0]}: cannot be run: {error}")
+
+
+def _confine(who: str, keep: int, cgroups: Sequence[str]) -> None:
+    for folder in cgroups:
         with open(f"{folder}/cgroup.procs", "w") as processes:
             processes.write("0")  # the writer
-    keep = int(capabilities)
     linux.bound_capabilities(keep)
     if who != _NOBODY_ELSE:
         uid, gid = map(int, who.split(":"))
@@ -58,10 +71,3 @@ def main() -> NoReturn:
         if keep >> number & 1:
             linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_RAISE, number)
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    # Python ignores SIGPIPE; the commands that it becomes do not expect that.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        os.chdir(cwd)
-        os.execvp(command[0], command)
-    except OSError as error:
-        sys.exit(f"{command[0]}: cannot be run: {error}")

@@ -46,10 +46,7 @@ class Processes(Backend):
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> ProcessLab:
         require_command(subject, self.name)
         with self._port(subject) as port:  # the holder has it from then on
-            try:
-                return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
-            except HolderRefused as refusal:
-                raise BackendUnavailable(str(refusal)) from None
+            return ProcessLab(self._holder(), next(self._numbers), subject, families, port)
 
     def _port(self, subject: Subject) -> ports.Reservation:
         if subject.takes_any_port:

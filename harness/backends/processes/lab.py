@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from harness.backends.base import BackendUnavailable, Family, LabNodes, Node, Pod, Process
+from harness.backends.base import BackendError, Family, LabNodes, Node, Pod, Process
 from harness.backends.declared import PROCESSES
 from harness.backends.local import limits
 from harness.backends.local.holder import Holder
@@ -31,10 +31,10 @@ class ProcessNode(Node):
         return self._lab.init.spawn(argv, env)
 
     def unplug(self) -> NoReturn:
-        raise NotImplementedError(PROCESSES.absent["cable"])
+        raise BackendError(PROCESSES.absent["cable"])
 
     def plug(self) -> NoReturn:
-        raise NotImplementedError(PROCESSES.absent["cable"])
+        raise BackendError(PROCESSES.absent["cable"])
 
 
 class ProcessPod(ProcessNode, Pod):
@@ -62,7 +62,7 @@ class ProcessPod(ProcessNode, Pod):
         )
 
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> NoReturn:
-        raise NotImplementedError(PROCESSES.absent["memory-limit" if cpus is None else "cpu-limit"])
+        raise BackendError(PROCESSES.absent["memory-limit" if cpus is None else "cpu-limit"])
 
     def tolerances(self) -> Sequence[str]:
         subject = self._subject
@@ -97,7 +97,7 @@ class ProcessLab(LabNodes):
         if name not in self._clients:
             number = 2 + len(self._clients)
             if number > _LAST_NODE:
-                raise BackendUnavailable(f"a lab has at most {_LAST_NODE} nodes")
+                raise BackendError(f"a lab has at most {_LAST_NODE} nodes")
             self._clients[name] = ProcessNode(self, name, self.addresses(number))
         return self._clients[name]
 

@@ -20,7 +20,7 @@ import socket
 import time
 from pathlib import Path
 
-from harness.backends.base import BackendUnavailable
+from harness.backends.base import BackendError
 
 _LOWEST = 10_240
 _LONGEST_LAB_S = 900.0
@@ -52,7 +52,7 @@ class Reservation:
 def reserve_any(turn: int) -> Reservation:
     """A port that nobody uses and no other lab has; `turn` says where to begin to look.
 
-    BackendUnavailable when there is none.
+    BackendError when there is none.
     """
     ports = range(_LOWEST, _ephemeral())
     for offset in range(len(ports)):
@@ -63,24 +63,22 @@ def reserve_any(turn: int) -> Reservation:
         if is_free(port, reuse=False):
             return Reservation(port, lock)
         lock.close()
-    raise BackendUnavailable(f"no port from {ports[0]} to {ports[-1]} is free")
+    raise BackendError(f"no port from {ports[0]} to {ports[-1]} is free")
 
 
 def reserve(port: int) -> Reservation:
     """This port, as soon as no other lab has it.
 
-    BackendUnavailable when a program that is no lab's listens on it.
+    BackendError when a program that is no lab's listens on it.
     """
     deadline = time.monotonic() + _LONGEST_LAB_S
     while (lock := _lock(port)) is None:
         if time.monotonic() > deadline:
-            raise BackendUnavailable(f"another lab has kept port {port} for {_LONGEST_LAB_S:g} s")
+            raise BackendError(f"another lab has kept port {port} for {_LONGEST_LAB_S:g} s")
         _wait_for_release(port, deadline)
     if not is_free(port, reuse=True):
         lock.close()
-        raise BackendUnavailable(
-            f"port {port} is in use, and the command has no {{host}} and {{port}}"
-        )
+        raise BackendError(f"port {port} is in use, and the command has no {{host}} and {{port}}")
     return Reservation(port, lock)
 
 
