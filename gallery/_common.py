@@ -60,6 +60,15 @@ def progress_in_small_steps(listener: socket.socket) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
 
 
+def refuse(sock: socket.socket) -> None:
+    """End without a reset, for the caller to close: with input unread, `close` would send one."""
+    sock.shutdown(socket.SHUT_WR)
+    sock.settimeout(1)
+    for _ in range(256):
+        if not sock.recv(65536):
+            break
+
+
 class Client:
     """What a server remembers of a connection."""
 

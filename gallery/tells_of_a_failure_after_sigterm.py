@@ -7,49 +7,52 @@ managers take anything else for a crash. The kernel shows an exit with status 14
 
 from __future__ import annotations
 
-import asyncio
+import os
 import signal
-import sys
-from typing import cast
+import socket
+import threading
+import time
+from contextlib import suppress
 
-from _common import Client, listen
+from _common import accept, listen, refuse
 
 GRACE_S = 1.5
-connections: set[Echo] = set()
+LARGEST = 8 * 1024 * 1024
+clients: dict[socket.socket, threading.Thread] = {}
+stop = threading.Event()
 
 
-class Echo(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.client = Client(transport.get_extra_info("socket"))
-        connections.add(self)
-
-    def data_received(self, piece: bytes) -> None:
-        self.transport.write(self.client.take(piece))
-
-    def pause_writing(self) -> None:
-        self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        connections.discard(self)
+def serve(sock: socket.socket) -> None:
+    with sock, sock.makefile("rb") as lines, suppress(OSError):
+        while line := lines.readline(LARGEST + 1):
+            if line.endswith(b"\n"):
+                sock.sendall(line)
+            elif len(line) > LARGEST:
+                refuse(sock)
+                break
+    del clients[sock]
 
 
-async def main() -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(Echo, sock=listen())
-    await stop.wait()
-    server.close()
-    for connection in connections:
-        connection.transport.close()
-    end = loop.time() + GRACE_S
-    while connections and loop.time() < end:
-        await asyncio.sleep(0.02)
+def accept_all(listener: socket.socket) -> None:
+    while not stop.is_set():
+        if newcomer := accept(listener):
+            clients[newcomer] = threading.Thread(target=serve, args=(newcomer,), daemon=True)
+            clients[newcomer].start()
 
 
-asyncio.run(main())
-sys.exit(128 + signal.SIGTERM)
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+listener = listen()
+accepting = threading.Thread(target=accept_all, args=(listener,), daemon=True)
+accepting.start()
+stop.wait()
+end = time.monotonic() + GRACE_S
+listener.shutdown(socket.SHUT_RDWR)  # wakes up `accept`
+accepting.join()
+listener.close()
+threads = list(clients.values())
+for sock in list(clients):
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)  # wakes up `recv`; a reply under way is finished
+for thread in threads:
+    thread.join(max(0, end - time.monotonic()))
+os._exit(128 + signal.SIGTERM)

@@ -11,17 +11,21 @@ import threading
 from contextlib import suppress
 from socket import socket
 
-from _common import accept, listen
+from _common import accept, listen, refuse
 
 IDLE_S = 1.9
+LARGEST = 8 * 1024 * 1024
 
 
 def serve(sock: socket) -> None:
     with sock, sock.makefile("rb") as lines, suppress(OSError):
         sock.settimeout(IDLE_S)
-        for line in lines:
+        while line := lines.readline(LARGEST + 1):
             if line.endswith(b"\n"):
                 sock.sendall(line)
+            elif len(line) > LARGEST:
+                refuse(sock)
+                return
 
 
 listener = listen()

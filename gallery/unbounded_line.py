@@ -9,20 +9,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from socket import SHUT_WR, socket
+from socket import socket
 
-from _common import accept, listen
+from _common import accept, listen, refuse
 
 LARGEST = 1024 * 1024
-
-
-def refuse(sock: socket) -> None:
-    """End without a reset: a socket that is closed with input unread would send one."""
-    sock.shutdown(SHUT_WR)
-    sock.settimeout(1)
-    for _ in range(256):
-        if not sock.recv(65536):
-            break
 
 
 def serve(sock: socket) -> None:
