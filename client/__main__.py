@@ -3,6 +3,7 @@
 import argparse
 import socket
 import sys
+from ipaddress import ip_address
 
 from client import agent, play, prompt
 from client.fields import Invalid
@@ -101,7 +102,16 @@ def _agent_parser() -> argparse.ArgumentParser:
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", metavar="HOST", help="name or address of the server")
     parser.add_argument("port", metavar="PORT", type=_port, help="its TCP port")
-    parser.add_argument("--bind", metavar="ADDRESS", help="own address to connect from (any)")
+    parser.add_argument(
+        "--bind", metavar="ADDRESS", type=_address, help="own address to connect from (any)"
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("an IPv4 or IPv6 address") from None
 
 
 def _port(text: str) -> int:

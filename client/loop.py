@@ -81,7 +81,7 @@ class Loop:
         self._handlers: dict[int, Handler] = {}
         self._heap: list[tuple[float, int, Alarm]] = []
         self._filings = 0
-        self._soon: deque[Callable[[], None]] = deque()
+        self._soon: deque[Callable[[], object]] = deque()
         self._running = False
         self._heartbeat = Alarm(self, self._beat)
         self.late_s = 0.0
@@ -106,7 +106,7 @@ class Loop:
         self._filings += 1
         heapq.heappush(self._heap, (deadline, self._filings, alarm))
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def soon(self, call: Callable[[], object]) -> None:
         """Call after the events that are ready now."""
         self._soon.append(call)
 

@@ -5,7 +5,6 @@ there is a prompt; through pipes, bytes go in and out as they are.
 """
 
 import codecs
-import errno
 import os
 import select
 import socket
@@ -90,12 +89,7 @@ class Prompt:
             return
         if self._source is None and not self._half_closed:
             self._half_closed = True
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError as error:
-                # Reset meanwhile; why is what the next read says.
-                if error.errno != errno.ENOTCONN:
-                    raise
+            self._sock.shutdown(socket.SHUT_WR)
             if self._line is not None:
                 self._line = None
                 self._write(above("(you have ended; waiting for the rest, Ctrl-C leaves)"))

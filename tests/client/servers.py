@@ -112,10 +112,14 @@ def answers_and_half_closes(connection: socket.socket) -> None:
         pass
 
 
-def resets(connection: socket.socket) -> None:
-    next(lines(connection))
+def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def resets(connection: socket.socket) -> None:
+    next(lines(connection))
+    reset(connection)
 
 
 def refuses_in_words(connection: socket.socket) -> None:

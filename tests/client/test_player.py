@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import socket
+from threading import Event
 from typing import Any
 
 import pytest
 
-from client.group import Group
+from client.group import Group, Outcome
 from client.loop import Loop
 from tests.client import servers
-from tests.client.playing import after, play, play_one
+from tests.client.playing import DEADLINE_S, after, play, play_one
 from tests.client.servers import Serve, serving
+
+IP_BIND_ADDRESS_NO_PORT = 24  # in the socket module from Python 3.12 on
 
 CONNECT = {"do": "connect"}
 EXPECT = {"do": "expect"}
@@ -102,6 +105,43 @@ def test_mismatch_tells_where_and_what() -> None:
     assert failure["got"] == "012346789\\n"
 
 
+def test_surplus_is_told_before_anything_else_is_asked() -> None:
+    with serving(servers.doubles_replies) as target:
+        report = play_one(target, CONNECT, ask("a"), {"do": "idle", "for_s": 0.05}, ask("b"))
+    assert (report["failure"]["step"], report["failure"]["got"]) == ("4", "a\\n")
+    assert report["messages"] == 1
+
+
+def test_what_was_said_before_a_reset_is_heard() -> None:
+    gone = Event()
+
+    def refuses_and_resets(connection: socket.socket) -> None:
+        next(servers.lines(connection))
+        connection.sendall(b"no more\n")
+        servers.reset(connection)
+        gone.set()
+
+    def go_late(group: Group, loop: Loop) -> None:
+        # The loop is held up, so that the send meets the reset before the read does.
+        def hold_up(_: Outcome) -> None:
+            loop.soon(lambda: gone.wait(DEADLINE_S) and group.go("now"))
+
+        group.watch("at rest", None, DEADLINE_S, "waits", hold_up)
+
+    steps = send(unanswered=True), {"do": "wait", "go": "now"}, send(unanswered=True)
+    with serving(refuses_and_resets) as target:
+        report = play_one(target, CONNECT, *steps, act=go_late)
+    assert (report["failure"]["kind"], report["failure"]["step"]) == ("reset", "4")
+    assert report["said"] == "no more\\n"
+
+
+def test_a_fast_peer_is_read_and_written_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("client.connection._CHUNKS", 1)
+    with serving(servers.echo) as target:
+        report = play_one(target, CONNECT, {"do": "ask", "size": 1_000_000, "times": 3})
+    assert report["outcome"] == "ok", report["failure"]
+
+
 def test_late_tells_what_is_missing() -> None:
     with serving(servers.never_answers) as target:
         report = play_one(target, CONNECT, ask("abc", within_s=0.05))
@@ -163,6 +203,13 @@ def test_counts() -> None:
     [[asked, took]] = report["latencies"]
     assert asked > 0
     assert took > 0
+
+
+def test_latency_counts_from_the_last_byte() -> None:
+    with serving(servers.echo) as target:
+        report = play_one(target, CONNECT, ask("0123456789", piece=1, pause_s=0.02))
+    [[_, took]] = report["latencies"]
+    assert took <= report["closed"] - report["opened"] - 0.19
 
 
 def test_what_was_said_unasked_is_reported() -> None:
@@ -249,6 +296,28 @@ def test_a_port_can_be_taken_again() -> None:
         report = play_one(target, CONNECT, {"do": "reset"}, CONNECT, ask("again"), bind=bind)
     assert report["outcome"] == "ok", report["failure"]
     assert report["local"] == bind
+    with serving(servers.echo) as target:  # the port is still in TIME-WAIT towards the other
+        assert play_one(target, CONNECT, ask(), bind=bind)["outcome"] == "ok"
+
+
+def test_binding_to_an_address_alone_takes_no_port() -> None:
+    chosen: list[int] = []
+
+    def look(group: Group, _loop: Loop) -> None:
+        connection = group.players[0].connection
+        assert connection is not None
+        assert connection.sock is not None
+        chosen.append(connection.sock.getsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT))
+
+    with serving(servers.echo) as target:
+        report = play_one(target, CONNECT, ask(), bind=("127.0.0.2", 0), act=look)
+    assert (report["local"][0], chosen) == ("127.0.0.2", [1])
+
+
+def test_urgent_data_is_urgent() -> None:
+    with serving(servers.echo) as target:  # which does not read it in line
+        report = play_one(target, CONNECT, ask("!hidden", urgent=True))
+    assert (report["sent"], report["received"]) == (8, 7)
 
 
 def test_ipv6() -> None:
