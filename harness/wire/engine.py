@@ -17,6 +17,7 @@ decided, and takes nothing any more: a healed network does not reorder what it h
 
 from __future__ import annotations
 
+import errno
 import functools
 import time
 from collections import deque
@@ -135,25 +136,22 @@ class Engine:
 
     def drain(self) -> None:
         """Decide on all that has come until now."""
-        while self._read() == _BATCH:
+        while self._read():
             pass
 
     def audit(self) -> None:
-        """Hold the kernel's account of the queue against our own, after draining it."""
-        name = f"queue {self._queue.number}"
-        account = self._queue.account()
-        self.drain()
-        if account is None or not self._queue.is_ours(account):
-            self._fault(f"{name}: the engine is dead, nobody decides on the packets")
+        """See that the queue is still ours, and that nothing in it was overlooked."""
+        try:
+            self._queue.ask()
+        except OSError as error:
+            self._queue_fault(f"the engine is dead: {error.strerror}")
             return
-        if account.overflowed or account.undelivered:
-            lost = account.overflowed + account.undelivered
-            self._fault(f"{name}: the kernel dropped {lost} packets that nobody decided on")
-        if account.numbered > self._last:
-            missed = account.numbered - self._last
-            self._fault(f"{name}: {missed} packets were queued and not decided on")
+        self.drain()
+        if not self._queue.is_confirmed():
+            self._queue_fault("the engine is dead: the kernel does not confirm that it is bound")
 
-    def _read(self) -> int:
+    def _read(self) -> bool:
+        """Decide on a batch. Whether there may be more."""
         read = 0
         try:
             for queued in self._queue.read(_BATCH):
@@ -161,18 +159,24 @@ class Engine:
                 self._last += 1
                 if queued.number != self._last:
                     missed = queued.number - self._last
-                    self._fault(f"queue {self._queue.number}: {missed} packets never reached us")
+                    self._queue_fault(f"{missed} packets never reached the engine")
                     self._last = queued.number
                 self._decide(queued)
         except OSError as error:
-            self._fault(f"queue {self._queue.number}: {error}")
-        return read
+            self._queue_fault(error.strerror or str(error))
+            return (
+                error.errno == errno.ENOBUFS
+            )  # said once; what was received before is still there
+        return read == _BATCH
+
+    def _queue_fault(self, reason: str) -> None:
+        self._fault(f"queue {self._queue.number}: {reason}")
 
     def _decide(self, queued: Queued) -> None:
         try:
             packet = parse(queued.data)
         except ValueError as error:
-            self._fault(f"queue {self._queue.number}: a packet that cannot be read: {error}")
+            self._queue_fault(f"a packet that cannot be read: {error}")
             self._queue.verdict(queued.number, ACCEPT)
             return
         held = _Held(queued, packet)
@@ -270,7 +274,7 @@ class Engine:
         try:
             self._queue.verdict(held.queued.number, ACCEPT)
         except OSError as error:
-            self._fault(f"queue {self._queue.number}: {error}")
+            self._queue_fault(error.strerror or str(error))
 
     def _inject(self, packet: Packet, destination: str, data: bytes) -> None:
         try:

@@ -20,11 +20,11 @@ from harness.wire.commands import Command, Outcome, Plan, Runner
 from harness.wire.engine import Engine
 from harness.wire.inject import Injector
 from harness.wire.iptables import Tables
-from harness.wire.queue import Queue, free_number
+from harness.wire.queue import bind_first_free
 from harness.wire.records import Record
 from harness.wire.rules import Rule
 
-_FIRST_QUEUE = 0x10AB
+_QUEUES = range(0x10AB, 0x10AB + 8)
 _AUDIT_EVERY_S = 0.25
 
 
@@ -56,7 +56,7 @@ class Gate:
             families.append(socket.AF_INET6)
         self._injector = Injector(families)
         try:
-            self._queue = Queue(free_number(_FIRST_QUEUE))
+            self._queue = bind_first_free(_QUEUES)
         except BaseException:
             self._injector.close()
             raise

@@ -12,12 +12,15 @@ Three properties make the queue a witness, not just a tool:
 
 * Packet numbers are consecutive. A gap means that a message did not reach us.
 * A receive buffer that overflows shows once as ENOBUFS (`NETLINK_NO_ENOBUFS` stays off).
-* `/proc/net/netfilter/nfnetlink_queue` tells who has bound the queue, how many packets it has
-  numbered and how many it dropped: the engine's own count can be held against it.
+* A configuration message is only confirmed to the socket that has bound the queue: ENODEV means
+  that nobody has, EPERM that somebody else has. Its confirmation comes behind all packets queued
+  before it. (`/proc/net/netfilter/nfnetlink_queue` would tell as much, but belongs to the host's
+  root: a rootless namespace may not read it.)
 
 `NFQA_CFG_F_GSO` is not set, so the kernel cuts super-packets to segments of one MTU, with their
 checksums complete, before it queues them. `NFQA_CFG_F_FAIL_OPEN` is not set either: a full queue
-drops instead of letting packets by undecided.
+drops instead of letting packets by undecided. How many may wait is more than the memory of a lab
+could hold, so that the receive buffer, which tells, is what overflows.
 
 Sources: linux/netfilter/nfnetlink_queue.h, net/netfilter/nfnetlink_queue.c, netlink(7).
 """
@@ -28,8 +31,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from harness.wire.rules import IN, OUT
@@ -56,7 +58,7 @@ _HEADERS = _NLMSGHDR.size + _NFGENMSG.size
 _ATTRIBUTE_TYPE = 0x3FFF  # without the bits for "nested" and "network byte order"
 
 _WHOLE_PACKET = 0xFFFF
-_MAX_PACKETS = 65536
+_MAX_PACKETS = 1 << 20
 _BUFFER = 16 << 20  # bytes; the kernel counts about 2.5 KiB for a packet of one MTU
 _SO_RCVBUFFORCE = 33
 
@@ -67,21 +69,6 @@ class Queued(NamedTuple):
     number: int
     direction: str
     data: bytes
-
-
-class Account(NamedTuple):
-    """What the kernel says of a queue (a row of `nfnetlink_queue`), in packets.
-
-    `waiting` are without a verdict; `overflowed` were dropped because too many waited,
-    `undelivered` because the receive buffer was full; `numbered` were queued since the queue was
-    bound.
-    """
-
-    owner: int
-    waiting: int
-    overflowed: int
-    undelivered: int
-    numbered: int
 
 
 class Queue:
@@ -98,7 +85,6 @@ class Queue:
         )
         try:
             self._socket.bind((0, 0))
-            self._port: int = self._socket.getsockname()[0]
             _enlarge(self._socket)
             self._configure(_CFG_CMD, struct.pack("!BxH", _CMD_BIND, 0))
             self._configure(_CFG_PARAMS, struct.pack("!IB", _WHOLE_PACKET, _COPY_PACKET))
@@ -108,6 +94,8 @@ class Queue:
             raise
         self._socket.setblocking(False)
         self._buffer = bytearray(1 << 17)
+        self._asked = 0
+        self._confirmed = 0
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -132,14 +120,18 @@ class Queue:
         body = struct.pack("!II", verdict, number)
         self._socket.send(self._message(_MSG_VERDICT, _REQUEST, _VERDICT_HDR, body))
 
-    def account(self) -> Account | None:
-        """The kernel's account of this queue, or None when nobody has bound it."""
-        row = _rows().get(self.number)
-        return None if row is None else Account(row[1], row[2], row[5], row[6], row[7])
+    def ask(self) -> None:
+        """Ask the kernel to confirm that the queue is bound, and by us. OSError if it cannot be."""
+        self._asked += 1
+        body = struct.pack("!I", _MAX_PACKETS)
+        flags = _REQUEST | _ACK
+        self._socket.send(
+            self._message(_MSG_CONFIG, flags, _CFG_QUEUE_MAXLEN, body, sequence=self._asked)
+        )
 
-    def is_ours(self, account: Account) -> bool:
-        """Whether this very socket has bound the queue."""
-        return account.owner == self._port
+    def is_confirmed(self) -> bool:
+        """Whether the answer to the last `ask` has been read and was a yes."""
+        return self._confirmed == self._asked
 
     def close(self) -> None:
         """Let go of the queue. What still waits in it is dropped by the kernel."""
@@ -152,11 +144,13 @@ class Queue:
         if code:
             raise OSError(-code, f"NFQUEUE {self.number}: {os.strerror(-code)}")
 
-    def _message(self, kind: int, flags: int, attribute: int, body: bytes) -> bytes:
+    def _message(
+        self, kind: int, flags: int, attribute: int, body: bytes, *, sequence: int = 0
+    ) -> bytes:
         padded = body + b"\0" * (-len(body) % 4)
         size = _HEADERS + _NLATTR.size + len(padded)
         return (
-            _NLMSGHDR.pack(size, kind, flags, 0, 0)
+            _NLMSGHDR.pack(size, kind, flags, sequence, 0)
             + _NFGENMSG.pack(socket.AF_UNSPEC, 0, self.number)
             + _NLATTR.pack(_NLATTR.size + len(body), attribute)
             + padded
@@ -164,14 +158,15 @@ class Queue:
 
     def _parse(self, size: int) -> Queued | None:
         buffer = self._buffer
-        _, kind, _, _, _ = _NLMSGHDR.unpack_from(buffer)
+        _, kind, _, sequence, _ = _NLMSGHDR.unpack_from(buffer)
         if kind == _NLMSG_ERROR:
             (code,) = struct.unpack_from("=i", buffer, _NLMSGHDR.size)
             if code:
-                raise OSError(-code, f"NFQUEUE {self.number}: {os.strerror(-code)}")
+                raise OSError(-code, os.strerror(-code))
+            self._confirmed = sequence
             return None
         if kind != _MSG_PACKET:
-            raise OSError(errno.EBADMSG, f"NFQUEUE {self.number}: message of type {kind:#x}")
+            raise OSError(errno.EBADMSG, f"a message of type {kind:#x}")
         number = hook = -1
         data = b""
         at = _HEADERS
@@ -186,16 +181,18 @@ class Queue:
         return Queued(number, _DIRECTIONS[hook], data)
 
 
-def free_number(first: int) -> int:
-    """The first number from `first` on that nobody in this network namespace has bound."""
-    taken = _rows()
-    return next(number for number in range(first, 1 << 16) if number not in taken)
+def bind_first_free(numbers: Iterable[int]) -> Queue:
+    """The first of these queues that nobody in this network namespace has bound.
 
-
-def _rows() -> dict[int, list[int]]:
-    text = Path("/proc/net/netfilter/nfnetlink_queue").read_text(encoding="ascii")
-    rows = [[int(word) for word in line.split()] for line in text.splitlines()]
-    return {row[0]: row for row in rows}
+    Raises OSError, as `Queue` does; PermissionError also if all of them are taken.
+    """
+    refusal = OSError(errno.EINVAL, "no queue number was given")
+    for number in numbers:
+        try:
+            return Queue(number)
+        except PermissionError as error:  # the same for a lack of rights and for a taken number
+            refusal = error
+    raise refusal
 
 
 def _enlarge(sock: socket.socket) -> None:

@@ -28,7 +28,7 @@ def info(sock: socket.socket) -> Info:
 
 def counter(name: str) -> int:
     """A counter of `TcpExt` in the network namespace of this thread."""
-    lines = Path("/proc/thread-self/net/netstat").read_text(encoding="ascii").splitlines()
+    lines = Path("/proc/thread-self/net/netstat").read_bytes().decode().splitlines()
     names, values = (line.split() for line in lines if line.startswith("TcpExt:"))
     return int(values[names.index(name)])
 
