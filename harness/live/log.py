@@ -7,6 +7,7 @@ at `accepted` says whose connection the kernel's row of the same address is.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,16 @@ class Question:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A client as the server listed it for the operator; how many of its messages wait."""
+
+    number: int
+    client: str | None
+    state: str
+    waiting: int
+
+
 @dataclass
 class ServerLog:
     """What the log has told so far. `whose` names the client at an address."""
@@ -55,6 +66,8 @@ class ServerLog:
     accepted: int = 0
     closed: Counter[str] = field(default_factory=Counter)
     questions: list[Question] = field(default_factory=list)
+    listed: tuple[float, Sequence[Present]] = (-math.inf, ())
+    """When the operator last asked who is there, and the answer."""
     _names: dict[int, str | None] = field(default_factory=dict)
 
     def take(self, t: float, text: str) -> None:
@@ -108,11 +121,15 @@ class ServerLog:
 
     def _list(self, t: float, clients: Sequence[Fields]) -> None:
         self._add(Line(t, "clients", None, None, count(len(clients), "client") + " connected"))
-        for one in clients:
-            number = one["client"]
-            waiting = count(one["waiting"], "message waits", "messages wait")
-            text = f"{one['state']}, {waiting if one['waiting'] else 'nothing waits'}"
-            self._add(Line(t, "", self.client_of(number), number, text))
+        present = [
+            Present(one["client"], self.client_of(one["client"]), one["state"], one["waiting"])
+            for one in clients
+        ]
+        self.listed = (t, present)
+        for one in present:
+            waits = count(one.waiting, "message waits", "messages wait")
+            text = f"{one.state}, {waits if one.waiting else 'nothing waits'}"
+            self._add(Line(t, "", one.client, one.number, text))
 
 
 def address(text: str) -> Address:

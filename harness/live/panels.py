@@ -98,13 +98,14 @@ def connections_note(state: State, rows: int) -> Text:
 
 
 def log(state: State, rows: int) -> RenderableType:
-    """The newest lines of the server's log."""
+    """The newest lines of the server's log, less the messages that wait for an answer."""
+    lines = [line for line in state.log.lines if line.event != "message" or not state.log.operator]
     columns = table()
     columns.add_column(justify="right", width=6)
     columns.add_column(no_wrap=True)
     columns.add_column(no_wrap=True, max_width=24, overflow="ellipsis")
     columns.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    for line in list(state.log.lines)[-rows:] if rows else ():
+    for line in lines[-rows:] if rows else ():
         columns.add_row(
             Text(f"{max(0.0, line.t - state.began):.1f}", style=QUIET),
             Text(line.event, style=_EVENT_STYLES.get(line.event, "cyan")),
@@ -139,6 +140,29 @@ def questions_note(state: State, rows: int) -> Text:
     waiting = len(state.log.questions)
     note = Text(count(waiting, "message") if waiting else "", style=QUIET)
     return _shown(note, waiting, rows)
+
+
+def present(state: State, rows: int) -> RenderableType:
+    """Who was there when the operator asked."""
+    columns = table()
+    columns.add_column(justify="right", width=5)
+    columns.add_column(no_wrap=True)
+    columns.add_column(ratio=1, no_wrap=True)
+    columns.add_column(justify="right", no_wrap=True)
+    for one in state.log.listed[1][:rows]:
+        columns.add_row(
+            Text(str(one.number), style="bold"),
+            named(state, one.client) if one.client else Text(""),
+            Text(one.state, style=QUIET),
+            Text(count(one.waiting, "message") + " waiting" if one.waiting else "", style=QUIET),
+        )
+    return columns
+
+
+def present_note(state: State, rows: int) -> Text:
+    """How many they were."""
+    here = len(state.log.listed[1])
+    return _shown(note(count(here, "client")), here, rows)
 
 
 def _shown(note: Text, all_of_them: int, rows: int) -> Text:

@@ -22,9 +22,10 @@ Record = Mapping[str, Any]
 Step = dict[str, Any]
 Tell = Callable[[Record], None]
 
-ASKS_EVERY_S = 20.0
+ASKS_EVERY_S = 12.0
 THINKS_FOR_S = 5.0
-"""A person is asked less often, and given time before the same client goes on."""
+"""A person is asked less often, and given time before the same client goes on; but not so much
+that the server would think the client idle (compose.yaml)."""
 
 STATUS_EVERY_S = 0.5
 _FOREVER_S = 86_000.0

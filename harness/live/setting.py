@@ -58,6 +58,8 @@ def read(arguments: Sequence[str], *, terminal: bool) -> Setting:
     duration_s = options.duration
     if duration_s is None and not (terminal and options.capture is None):
         duration_s = DEFAULT_DURATION_S
+    if options.capture is not None and not options.capture.parent.is_dir():
+        raise UsageError(f"--capture: there is no folder {options.capture.parent}")
     subject = _subject(found)
     return Setting(
         backend=options.backend,

@@ -22,6 +22,9 @@ NARROWEST = 20
 # From so many rows on, an empty one stands between two parts.
 AIRY = 28
 
+LISTED_FOR_S = 8.0
+"""How long the answer to `list` stands in place of the questions."""
+
 _PLENTY = 10_000
 _GAP = 3
 
@@ -134,13 +137,25 @@ def _words(state: State) -> list[Part]:
         lambda width, rows: panels.log(state, rows),
         Wish(3, 3 if operator else 5, _PLENTY),
     )
+    if not operator:
+        return [log]
+    asked_at, listed = state.log.listed
+    if state.now - asked_at < LISTED_FOR_S:
+        here = len(listed) + 1
+        who = Part(
+            "who is here",
+            lambda rows: panels.present_note(state, rows),
+            lambda width, rows: panels.present(state, rows),
+            Wish(3, min(here, 9), here),
+        )
+        return [log, who]
     questions = Part(
         "waiting for your answer",
         lambda rows: panels.questions_note(state, rows),
         lambda width, rows: panels.questions(state, rows),
         Wish(3, 6, max(6, len(state.log.questions) + 1)),
     )
-    return [log, questions] if operator else [log]
+    return [log, questions]
 
 
 def _has_operator(state: State) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from rich.cells import cell_len
@@ -100,6 +101,25 @@ def test_the_operator_sees_who_waits() -> None:
         assert f"{number} ● steady" in waiting[0]
         assert lines[-2].strip() == f"answer  ▸ {number} fine"
         assert f"{number} hello answers the oldest" in lines[-1]
+
+
+def test_the_operator_sees_who_is_there() -> None:
+    state = replay("select", "operator")
+    listing = [
+        {"client": row.number, "peer": "", "state": "OPEN", "waiting": 2}
+        for row in state.connections
+        if row.number is not None
+    ]
+    event = {"event": "clients", "t": state.now, "clients": listing}
+    state.log.take(state.now, json.dumps(event))
+    state.typed = ""
+    text = "\n".join(screen(state, 80, 24))
+    for row in state.connections:
+        if row.number is not None:
+            assert re.search(rf"{row.number} ● {row.client} +OPEN +2 messages waiting", text)
+    assert "waiting for your answer" not in text
+    state.now += 10.0
+    assert "waiting for your answer" in "\n".join(screen(state, 80, 24))
 
 
 def test_of_a_long_line_the_end_is_seen() -> None:
