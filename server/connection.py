@@ -105,7 +105,7 @@ class StateError(Exception):
 
 
 class Connection:
-    """One connection: framing, answers, limits. Counters are bytes, except `messages`.
+    """One connection: framing, answers, limits. `received` and `sent` count bytes.
 
     `show`, if given, is called with the messages of each block before they are answered.
     """
@@ -119,7 +119,6 @@ class Connection:
         "_settings",
         "_show",
         "_strict",
-        "messages",
         "output",
         "owed",
         "reason",
@@ -134,7 +133,7 @@ class Connection:
         self.state = OPEN
         self.reason = ""
         """Why it ended, for the log; the first reason stays."""
-        self.received = self.sent = self.messages = 0
+        self.received = self.sent = 0
         self.output: Block | memoryview = b""
         """The next bytes for the peer, the same ones until `data_sent` says they are gone."""
         self.owed: deque[bytes] | None = deque() if settings.reply == "operator" else None
@@ -165,6 +164,11 @@ class Connection:
             limit = self._settings.max_message
             self.finish("oversize", b"error: message longer than %d bytes\n" % limit)
 
+    @property
+    def messages(self) -> int:
+        """Whole messages that came."""
+        return self._framing.messages
+
     def receive_eof(self) -> None:
         """Take the peer's FIN: no more will come, what came is still answered."""
         if self.state is LINGERING:
@@ -192,11 +196,14 @@ class Connection:
                     self._take(block[:valid])
                 self.finish("invalid-utf8", b"error: message is not UTF-8\n")
                 return
-        self.messages += framing.count(block)
         if self._show is not None:
             self._show(framing.split(block))
         if self._reply is not None:
-            self._send(self._reply(block))
+            answer = self._reply(block)
+            if self.output:
+                self._send(answer)
+            else:
+                self.output = answer  # nearly always: worth sparing a call
         elif self.owed is not None:
             self.owed.extend(framing.split(block))
 

@@ -18,6 +18,9 @@ NEWLINE = 0x0A
 class Framing(Protocol):
     """What the connection asks of a framing. One object serves one direction of one connection."""
 
+    messages: int
+    """How many whole messages have come out."""
+
     oversize: bool
     """The message after the last block is longer than allowed; nothing more will come out."""
 
@@ -27,9 +30,6 @@ class Framing(Protocol):
 
     def feed(self, data: bytes) -> Block:
         """Take the next bytes and give all messages that are whole by now, or nothing."""
-
-    def count(self, block: Block) -> int:
-        """How many messages a block holds."""
 
     def split(self, block: Block) -> list[bytes]:
         """The messages of a block one by one, without their ends."""
@@ -45,11 +45,12 @@ class LineFraming:
     oversize, and known to be so before the newline comes.
     """
 
-    __slots__ = ("_max_message", "_partial", "oversize")
+    __slots__ = ("_max_message", "_partial", "messages", "oversize")
 
     def __init__(self, max_message: int) -> None:
         self._max_message = max_message
         self._partial: bytearray | None = None  # most connections never hold half a message
+        self.messages = 0
         self.oversize = False
 
     @property
@@ -59,8 +60,11 @@ class LineFraming:
     def feed(self, data: bytes) -> Block:
         # A piece of whole messages that is no longer than one may be holds none that is too long.
         if self._partial is None and len(data) <= self._max_message and data[-1] == NEWLINE:
+            self.messages += data.count(b"\n")
             return data
-        return self._assemble(data)
+        block = self._assemble(data)
+        self.messages += block.count(b"\n")
+        return block
 
     def _assemble(self, data: bytes) -> Block:
         partial = bytearray() if self._partial is None else self._partial
@@ -97,9 +101,6 @@ class LineFraming:
             start = end + 1
         return start
 
-    def count(self, block: Block) -> int:
-        return block.count(b"\n")
-
     def split(self, block: Block) -> list[bytes]:
         return bytes(block).removesuffix(b"\n").split(b"\n")
 
@@ -119,10 +120,11 @@ class RawFraming:
     the receive buffer: nothing is ever oversize.
     """
 
-    __slots__ = ("_tail", "oversize")
+    __slots__ = ("_tail", "messages", "oversize")
 
     def __init__(self) -> None:
         self._tail = b""
+        self.messages = 0
         self.oversize = False
 
     @property
@@ -133,10 +135,8 @@ class RawFraming:
         data = self._tail + data
         end = len(data) - unfinished_character(data)
         self._tail = data[end:]
+        self.messages += end > 0
         return data[:end]
-
-    def count(self, block: Block) -> int:
-        return 1
 
     def split(self, block: Block) -> list[bytes]:
         return [bytes(block)]

@@ -33,9 +33,10 @@ class Loop:
         self.poller.register(fd, interest)
         self._callbacks[fd] = callback
 
-    def modify(self, fd: int, interest: int) -> None:
-        """Change the events that `fd` is watched for; 0 is none."""
+    def modify(self, fd: int, interest: int, callback: Callback) -> None:
+        """Change the events that `fd` is watched for, 0 being none, and what is called."""
         self.poller.modify(fd, interest)
+        self._callbacks[fd] = callback
 
     def unregister(self, fd: int) -> None:
         """Forget `fd`. To be called before it is closed."""

@@ -74,12 +74,12 @@ class Service:
         """
         self.clients.accept_failed(code)
         if not self.stopping:
-            self.loop.modify(self._listener.fileno(), 0)
+            self.loop.modify(self._listener.fileno(), 0, self._on_acceptable)
             self._resting = self.loop.call_later(ACCEPT_RETRY_S, self._resume)
 
     def _resume(self) -> None:
         self._resting = None
-        self.loop.modify(self._listener.fileno(), READ)
+        self.loop.modify(self._listener.fileno(), READ, self._on_acceptable)
 
     def on_closed(self, transport: Transport) -> None:
         """The transport has closed its socket, so there may be room for another."""

@@ -15,6 +15,7 @@ from server.listener import Peer
 from server.models.base import BROKEN, READ, WRITE
 
 if TYPE_CHECKING:
+    from server.loop import Callback
     from server.service import Service
     from server.timers import Timer
 
@@ -47,22 +48,11 @@ class Transport:
         self._interest = READ
         self._said_fin = False
         self._timer: Timer | None = None
-        service.loop.register(self._fd, READ, self.on_event)
+        service.loop.register(self._fd, READ, self._on_readable)
         self._set_timer(self.connection.patience)
 
-    def on_event(self, mask: int) -> None:
-        """Something happened on the socket. The mask is a hint; the system calls know."""
-        interest = self._interest
-        if mask & interest & READ:
-            self._read()
-        elif mask & interest & WRITE:
-            self._flush()
-        elif mask & BROKEN:
-            # We watch for nothing here, so no system call would tell: ask, or this would spin.
-            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            self._abort("receive", OSError(code, ""))
-
-    def _read(self) -> None:
+    def _on_readable(self, _mask: int = READ) -> None:
+        """There is something to read, or an error that reading will tell."""
         connection = self.connection
         try:
             data = self._socket.recv(RECEIVE_SIZE)
@@ -82,6 +72,19 @@ class Transport:
             self._flush()
         elif connection.state is not OPEN:
             self._settle()
+
+    def _on_writable(self, mask: int) -> None:
+        """There is room to send, and perhaps something to read; or an error that either tells."""
+        if mask & READ:
+            self._on_readable()
+        else:
+            self._flush()
+
+    def _on_broken(self, mask: int) -> None:
+        """We watch for nothing, so no system call would tell: ask, or this would spin."""
+        if mask & BROKEN:
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._abort("receive", OSError(code, ""))
 
     def _flush(self) -> None:
         """Send what there is to send, as far as the kernel takes it."""
@@ -123,14 +126,17 @@ class Transport:
             interest |= WRITE
         if interest != self._interest:
             self._interest = interest
-            self._service.loop.modify(self._fd, interest)
+            callback: Callback = self._on_broken
+            if interest:
+                callback = self._on_writable if interest & WRITE else self._on_readable
+            self._service.loop.modify(self._fd, interest, callback)
         if connection.state is STOPPING and not connection.output:
             # Only a read that finds nothing shows that nothing is unread.
             self._service.loop.call_later(0, self._read_if_open)
 
     def _read_if_open(self) -> None:
         if self.connection.wants_read:
-            self._read()
+            self._on_readable()
 
     def _set_timer(self, delay: float) -> None:
         loop = self._service.loop

@@ -12,7 +12,6 @@ again, so a callback may stop after its share and let others have their turn.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable
 
 from server.events import Log
 from server.listener import Listener
@@ -31,10 +30,8 @@ class EpollPoller:
         self.register = self._epoll.register
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
+        self.wait = self._epoll.poll
         self.close = self._epoll.close
-
-    def wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
-        return self._epoll.poll(timeout)
 
 
 def unavailable() -> str | None:

@@ -32,7 +32,7 @@ class NonBlockingPoller:
         del self._interest[fd]
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        return list(self._interest.items())
+        return [(fd, interest) for fd, interest in self._interest.items() if interest]
 
     def close(self) -> None:
         self._interest.clear()
