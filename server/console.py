@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Generic, TypeVar
 
 from server.clients import Client, Clients
 from server.events import Log
 from server.framing import LineFraming
 
+STDIN = 0
 HELP = "type: NUMBER TEXT to answer a client; list; close NUMBER"
 LONGEST_LINE = 2**20
 
@@ -25,6 +27,12 @@ class Operator(Generic[C]):
         self._clients = clients
         self._log = log
         self._typed = LineFraming(LONGEST_LINE)
+
+    def hear(self) -> bool:
+        """Read what was typed on standard input, waiting if nothing was; False at its end."""
+        typed = os.read(STDIN, 2**16)
+        self.feed(typed)
+        return bool(typed)
 
     def feed(self, data: bytes) -> None:
         """Take typed bytes; none at all means that the operator has left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 from server import errors, tcp
 from server.settings import Settings
@@ -12,6 +13,11 @@ ACCEPT_RETRY_S = 0.5
 """How long accepting rests when there is no room for another socket and none of ours is closed."""
 
 Peer = tuple[str, int]
+
+
+def peer_of(address: tuple[Any, ...]) -> Peer:
+    """Who it is, of a socket address; an IPv4 peer of an IPv6 listener by its IPv4 address."""
+    return address[0].removeprefix("::ffff:"), address[1]
 
 
 class OutOfDescriptors(Exception):
@@ -60,7 +66,7 @@ class Listener:
                     raise OutOfDescriptors(errors.name(error.errno)) from None
                 raise
             accepted.setblocking(False)
-            return accepted, (address[0].removeprefix("::ffff:"), address[1])
+            return accepted, peer_of(address)
 
     def close(self) -> None:
         """Stop listening: from now on the kernel refuses whoever connects."""

@@ -5,11 +5,10 @@ All models that wait for many sockets at once share it; they differ in the polle
 
 from __future__ import annotations
 
-import os
 import select
 
 from server.clients import Clients
-from server.console import Operator
+from server.console import STDIN, Operator
 from server.events import Log
 from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
 from server.loop import Loop
@@ -21,8 +20,6 @@ from server.transport import Transport
 
 ACCEPT_BATCH = 256
 """Connections accepted in one round: a burst must not starve those who are being served."""
-
-STDIN = 0
 
 
 class Service:
@@ -134,6 +131,4 @@ class Service:
         # Standard input cannot be made non-blocking for us alone, so ask before reading.
         if not select.select([STDIN], [], [], 0)[0]:
             return True
-        data = os.read(STDIN, 2**16)
-        self._operator.feed(data)
-        return bool(data)
+        return self._operator.hear()

@@ -18,7 +18,6 @@ from server import errors, tcp
 from server.clients import Clients
 from server.connection import CLOSED, LINGERING, STOPPING, Connection
 from server.listener import Peer
-from server.transport import RECEIVE_SIZE
 
 
 class Session:
@@ -65,7 +64,7 @@ class Session:
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(RECEIVE_SIZE)
+            data = self._socket.recv(tcp.RECEIVE_SIZE)
         except BlockingIOError:
             self._expire()
             return

@@ -23,6 +23,10 @@ _TCP_INFO = struct.Struct("=2xB41xI4xII")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+RECEIVE_SIZE = 2**16
+"""Bytes read at once. malloc serves larger buffers by mmap, which costs more than the copying."""
+
+
 def set_options(listener: socket.socket, settings: Settings) -> None:
     """Set on the listener what every accepted socket inherits, instead of once a connection."""
     tcp = socket.IPPROTO_TCP

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from server.service import Service
     from server.timers import Timer
 
-RECEIVE_SIZE = 2**16
-"""Bytes read at once. malloc serves larger buffers by mmap, which costs more than the copying."""
-
 
 class Transport:
     """Moves bytes between a socket and its connection, and follows what the connection wants."""
@@ -55,7 +52,7 @@ class Transport:
         """There is something to read, or an error that reading will tell."""
         connection = self.connection
         try:
-            data = self._socket.recv(RECEIVE_SIZE)
+            data = self._socket.recv(tcp.RECEIVE_SIZE)
         except BlockingIOError:
             if connection.state is STOPPING:
                 connection.input_drained()

@@ -9,20 +9,17 @@ empty enough. So the limits here are set on asyncio's transport, and the rest is
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from typing import Any
 
 from server import errors, tcp
 from server.clients import Clients
 from server.connection import CLOSED, STOPPING, Connection
-from server.console import Operator
+from server.console import STDIN, Operator
 from server.events import Log
-from server.listener import Listener, Peer
+from server.listener import Listener, Peer, peer_of
 from server.settings import Settings
 from server.stop import StopRequest
-
-STDIN = 0
 
 
 class Client(asyncio.Protocol):
@@ -38,8 +35,7 @@ class Client(asyncio.Protocol):
         self._transport = transport
         self._socket: socket.socket = transport.get_extra_info("socket")
         server = self._server
-        host, port = transport.get_extra_info("peername", ("", 0))[:2]
-        self.peer: Peer = (host.removeprefix("::ffff:"), port)
+        self.peer: Peer = peer_of(transport.get_extra_info("peername", ("", 0)))
         self.number = 0
         why = server.clients.no_place(self._socket.fileno())
         if why is not None:
@@ -218,17 +214,14 @@ class AsyncioServer:
         try:
             loop.add_reader(STDIN, self._on_typed)
         except PermissionError:
-            while self._hear():  # a file never makes anybody wait, and epoll does not take it
+            while (
+                self._operator.hear()
+            ):  # a file never makes anybody wait, and epoll does not take it
                 pass
 
     def _on_typed(self) -> None:
-        if not self._hear():
+        if not self._operator.hear():
             asyncio.get_running_loop().remove_reader(STDIN)
-
-    def _hear(self) -> bool:
-        typed = os.read(STDIN, 2**16)
-        self._operator.feed(typed)
-        return bool(typed)
 
 
 def unavailable() -> str | None:

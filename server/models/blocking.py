@@ -9,10 +9,9 @@ the person too.
 
 from __future__ import annotations
 
-import os
 import select
 
-from server.console import Operator
+from server.console import STDIN, Operator
 from server.events import Log
 from server.listener import Listener
 from server.session import Session
@@ -31,12 +30,10 @@ def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -
 
     def hear_operator() -> bool:
         # No signal and no socket wakes a process that reads standard input, so look up in between.
-        while not select.select([0], [], [], 0.5)[0]:
+        while not select.select([STDIN], [], [], 0.5)[0]:
             if threads.stopping:
                 return False
-        typed = os.read(0, 2**16)
-        operator.feed(typed)
-        return bool(typed)
+        return operator.hear()
 
     for sock, peer in threads.admitted():
         threads.serve(Session(threads.clients, sock, peer, hear_operator))

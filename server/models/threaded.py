@@ -8,8 +8,6 @@ one lock that lets one thread run at a time.
 
 from __future__ import annotations
 
-import os
-
 from server.console import Operator
 from server.events import Log
 from server.listener import Listener
@@ -37,7 +35,5 @@ def serve(settings: Settings, listener: Listener, log: Log, stop: StopRequest) -
 
 
 def _hear(operator: Operator[Session]) -> None:
-    typed = b"-"
-    while typed:
-        typed = os.read(0, 2**16)
-        operator.feed(typed)
+    while operator.hear():
+        pass

@@ -13,21 +13,19 @@ the kernel would keep it open for them.
 from __future__ import annotations
 
 import errno
-import os
 import socket
+from contextlib import suppress
 
 from server import errors, tcp
 from server.clients import Clients
 from server.connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
-from server.console import Operator
+from server.console import STDIN, Operator
 from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, Peer
+from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, Peer, peer_of
 from server.ring import Ring
 from server.settings import Settings
 from server.stop import StopRequest
 from server.timers import Timer, Timers
-
-STDIN = 0
 
 # A tag is a client's number and what is being done for it; number 0 is the server.
 RECEIVE, SEND, ACCEPT, STOP, TYPED = range(1, 6)
@@ -254,11 +252,10 @@ class UringServer:
 
     def _admit(self, sock: socket.socket) -> None:
         try:
-            host, port = sock.getpeername()[:2]
+            peer = peer_of(sock.getpeername())
         except OSError:  # it was reset while it waited
             sock.close()
             return
-        peer = (host.removeprefix("::ffff:"), port)
         if self.clients.admit(sock, peer):
             client = Client(self, sock, peer)
             self.clients.accepted(client)
@@ -279,6 +276,12 @@ class UringServer:
         self._log.event("stopping", signal=name, connections=len(self.clients))
         self.stopping = True
         self.ring.cancel(ACCEPT)
+        self._listener.socket.setblocking(False)
+        with suppress(OutOfDescriptors):
+            # Closing the listener resets those who wait in its queue.
+            while accepted := self._listener.accept():
+                accepted[0].setblocking(True)
+                self._admit(accepted[0])
         self._listener.close()
         for client in self.clients:
             client.stop()
@@ -291,9 +294,7 @@ class UringServer:
             client.abandon("grace")
 
     def _on_typed(self) -> None:
-        typed = os.read(STDIN, 2**16)
-        self._operator.feed(typed)
-        if typed:
+        if self._operator.hear():
             self.ring.poll(STDIN, TYPED)
 
 
