@@ -55,6 +55,7 @@ class Connection:
 
     __slots__ = (
         "_connecting",
+        "_ending",
         "_loop",
         "_readable",
         "_wake",
@@ -90,6 +91,7 @@ class Connection:
         self.eof_at: float | None = None
         self.reset_at: float | None = None
         self.moved_at = 0.0
+        self._ending = False
         self.wrong: Failure | None = None
         self.broken: Failure | None = None
         self.sent = 0
@@ -184,11 +186,14 @@ class Connection:
     def read(self, limit: int) -> None:
         """Read once, at most `limit` bytes."""
         if self._readable:
-            self._read(_ENDING, limit)
+            self._read(_ENDING, min(limit, _CHUNK), 1)
 
     def half_close(self) -> None:
-        """End the own side."""
+        """End the own side, behind the last byte that the kernel has not taken yet."""
         assert self.sock is not None
+        if self.unsent:
+            self._ending = True
+            return
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -240,8 +245,8 @@ class Connection:
             self._flush()
         self._wake()
 
-    def _read(self, mask: int, limit: int | None = None) -> None:
-        """Read until the kernel has no more, or once, at most `limit` bytes.
+    def _read(self, mask: int, chunk: int = _CHUNK, chunks: int = _CHUNKS) -> None:
+        """Read until the kernel has no more, at most `chunks` times `chunk` bytes.
 
         A short read means that no more had come. That the end had come with it is seen from
         `mask`; an end that comes later has an edge of its own.
@@ -250,9 +255,8 @@ class Connection:
         if sock is None or self.eof_at is not None:
             return
         self._readable = False
-        chunk = _CHUNK if limit is None else min(limit, _CHUNK)
         try:
-            for _ in range(_CHUNKS if limit is None else 1):
+            for _ in range(chunks):
                 data = sock.recv(chunk)
                 size = len(data)
                 if not size:
@@ -282,6 +286,9 @@ class Connection:
         unsent = self.unsent
         for _ in range(_CHUNKS):
             if not unsent:
+                if self._ending and self.sock is not None:
+                    self._ending = False
+                    self.half_close()
                 return
             parcel = unsent[0]
             data = parcel.source.slice(parcel.at, min(parcel.end - parcel.at, SLICE))
@@ -295,7 +302,7 @@ class Connection:
         self._loop.soon(self._flush_on)
 
     def _flush_on(self) -> None:
-        if self.unsent:
+        if self.unsent or self._ending:
             self._flush()
             self._wake()
 

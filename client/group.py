@@ -171,6 +171,9 @@ class Group:
         self._tell("mark", {"connection": player.name, "mark": mark})
         self._reach(player, mark)
 
+    def waiting(self, player: Player) -> None:
+        self._tell("waiting", {"connection": player.name, "since": player.asked_at})
+
     def settled(self, player: Player, at_rest: bool) -> None:
         if at_rest:
             self._settled.add(player)

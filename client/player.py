@@ -43,6 +43,9 @@ class Stage(Protocol):
     def marked(self, player: "Player", mark: str) -> None:
         """The player enters a step with a mark."""
 
+    def waiting(self, player: "Player") -> None:
+        """An `ask` is still without its reply after `tell_after_s`."""
+
     def settled(self, player: "Player", at_rest: bool) -> None:
         """The player will do nothing by itself from now on, or does again."""
 

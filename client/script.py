@@ -137,6 +137,7 @@ class Send(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask(Message):
     within_s: Seconds = 5.0
+    tell_after_s: Seconds | None = None
 
     def words(self) -> str:
         # By name: a dataclass with slots is a second class, which super() does not know.

@@ -44,13 +44,19 @@ def ask(player: "Player", step: script.Ask) -> Course:
             player.asked_at = asked_at = time.monotonic()
         connection.check()
         deadline = asked_at + step.within_s
-        player.alarm.set(deadline)
+        telling = deadline if step.tell_after_s is None else asked_at + step.tell_after_s
+        player.alarm.set(min(telling, deadline))
         while replies.matched < replies.owed:
             yield
             if replies.matched < replies.owed:
                 player.sendable()
-                if time.monotonic() >= deadline:
+                now = time.monotonic()
+                if now >= deadline:
                     raise connection.late(step.within_s)
+                if now >= telling:
+                    player.stage.waiting(player)
+                    telling = deadline
+                    player.alarm.set(deadline)
         player.latencies.append((asked_at, time.monotonic() - asked_at))
         player.asked_at = None
     connection.reading = listening
