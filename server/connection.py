@@ -223,6 +223,8 @@ class Connection:
             self._later = []
         self._later.append(data)
         self._later_size += len(data)
+        if self.unsent >= self._settings.high_water:
+            self._held = True
 
     def data_sent(self, count: int) -> None:
         """The kernel took the first `count` bytes of `output`, perhaps none."""

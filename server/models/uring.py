@@ -146,6 +146,10 @@ class Client:
         self._timer = None
         if self.connection.state is CLOSED:
             return
+        if self._receiving and tcp.unread(self._socket):
+            # What is unread is no silence: we were kept from it, and it completes in this round.
+            self._set_timer(0.001)
+            return
         again = self.connection.expire(tcp.quiet_for(self._socket))
         if again:
             self._set_timer(again)

@@ -116,6 +116,14 @@ def test_reading_stops_at_high_water_and_resumes_at_low_water() -> None:
     assert wants(connection) == "read write"
 
 
+def test_answers_that_queue_behind_an_unfinished_send_hold_the_peer_too() -> None:
+    connection = make("--high-water", "400")
+    for _ in range(4):
+        assert "read" in wants(connection)
+        connection.receive_data(b"x" * 99 + b"\n")
+    assert wants(connection) == "write"
+
+
 def test_a_large_answer_that_the_kernel_takes_at_once_holds_nobody() -> None:
     connection = make("--high-water", "10")
     connection.receive_data(b"x" * 1000 + b"\n")
