@@ -16,7 +16,7 @@ SLICE = 64 * 1024
 """The most bytes that `slice` gives at once: above twice as many, each would be mapped anew."""
 
 _SMALL = 4096  # messages up to this size are cheaper kept than made anew for each comparison
-_PERIOD = 1_048_573  # a prime, so that no power of two of lost bytes goes unseen
+_PERIOD = 131_071  # a prime, so that no power of two of lost bytes goes unseen
 _LETTERS = (string.ascii_letters + string.digits + "+-").encode()
 _RANDOM = hashlib.shake_128(b"iolab").digest(_PERIOD).translate(_LETTERS * 4)
 _NOISE = _RANDOM + _RANDOM[: SLICE + _SMALL]

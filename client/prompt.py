@@ -5,6 +5,7 @@ there is a prompt; through pipes, bytes go in and out as they are.
 """
 
 import codecs
+import errno
 import os
 import select
 import socket
@@ -89,7 +90,12 @@ class Prompt:
             return
         if self._source is None and not self._half_closed:
             self._half_closed = True
-            self._sock.shutdown(socket.SHUT_WR)
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                # Reset meanwhile; why is what the next read says.
+                if error.errno != errno.ENOTCONN:
+                    raise
             if self._line is not None:
                 self._line = None
                 self._write(above("(you have ended; waiting for the rest, Ctrl-C leaves)"))

@@ -6,7 +6,6 @@ names the file, the step (counted from 1; "4.2" is the second step of the repeat
 fourth) and the field, and says what is allowed.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -314,6 +313,8 @@ def load(name: str) -> Script:
 
     Raises Invalid if there is none, or it cannot be read.
     """
+    import tomllib  # here, because agents never need it, and a lab waits for its agents
+
     path = Path(name)
     if not path.is_file():
         path = LIBRARY / f"{name}.toml"

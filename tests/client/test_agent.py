@@ -113,6 +113,21 @@ def test_ending_early_is_no_timeout(agent: Agent) -> None:
     assert ": eof, the peer ended" in answer["error"]
 
 
+def test_each_connection_counts_once(agent: Agent) -> None:
+    served: list[bool] = []
+
+    def echo_to_the_first(connection: socket.socket) -> None:
+        served.append(True)
+        (servers.echo if len(served) == 1 else servers.never_answers)(connection)
+
+    repeat = {"do": "repeat", "steps": [ASK, {"do": "idle", "for_s": 0, "mark": "answered"}]}
+    with serving(echo_to_the_first) as target:
+        agent.ask("play", group="g", script=script(repeat), target=target, count=2, log=False)
+        answer = agent.answer(agent.post("await", group="g", mark="answered", within_s=0.3))
+        assert (answer["reached"], answer["timeout"]) == (1, True)
+        agent.ask("drop", group="g")
+
+
 def test_pause_resume_finish(agent: Agent, echo: Address) -> None:
     repeat = {"do": "repeat", "every_s": 0.001, "steps": [ASK]}
     agent.ask("play", group="g", script=script(repeat), target=echo, count=20, log=False)
