@@ -6,6 +6,7 @@ is a process below it, asked over a pipe as always (`docs/protocol.md`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -23,7 +24,7 @@ Record = Mapping[str, Any]
 def main(arguments: Sequence[str]) -> int:
     """Watch the server on the port that is given until SIGTERM; a line whenever it changed."""
     if len(arguments) != 1 or not arguments[0].isdecimal():
-        print("usage: python -m harness.live.watch PORT", file=sys.stderr)
+        print("usage: python -m harness.probe.watch PORT", file=sys.stderr)
         return 2
     probe = subprocess.Popen(
         [sys.executable, "-m", "harness.probe"],
@@ -33,15 +34,15 @@ def main(arguments: Sequence[str]) -> int:
     )
     # Its input ends with this process, and so does it, whatever ends this process.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         _watch(probe, int(arguments[0]))
-    except KeyboardInterrupt:
-        pass
     return 0
 
 
 def _watch(probe: subprocess.Popen[str], port: int) -> None:
     last = ""
+    # Whoever is here now is not the server, which starts after this.
+    _ask(probe, 0, "mark")
     for number in range(1, sys.maxsize):
         line = _words(_ask(probe, number, "snapshot", port=port)["snapshot"])
         if line != last:
