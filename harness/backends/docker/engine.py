@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
 import requests
 from docker import DockerClient
+from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
 
 from harness.backends.base import BackendError, BackendUnavailable
 
@@ -18,7 +20,7 @@ RUN_LABEL = "iolab.run"
 # A lab's containers are started side by side, and every process in them holds a connection.
 POOL_SIZE = 64
 
-FIRST_ANSWER_S = 5
+FIRST_ANSWER_S = 10
 
 # All that the SDK raises when the engine refuses, or cannot be talked to.
 ERRORS = (DockerException, requests.RequestException)
@@ -33,16 +35,23 @@ def connect(timeout_s: int = 60) -> DockerClient:
 
     Raises BackendUnavailable with what to change.
     """
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if host.startswith("ssh://"):
+    where = {**ContextAPI.kwargs_from_context(), **kwargs_from_env()}
+    host = str(where.get("base_url", "unix:///var/run/docker.sock"))
+    scheme, _, path = host.partition("://")
+    if scheme == "ssh":
         raise BackendUnavailable(
             f"Docker at {host}: pipes into containers do not work over ssh://; forward the engine's"
             " socket (ssh -L) and point DOCKER_HOST at it"
         )
     try:
+        if scheme == "unix":
+            # Before the SDK does, which loses sight of a socket that it cannot connect.
+            with socket.socket(socket.AF_UNIX) as trial:
+                trial.settimeout(FIRST_ANSWER_S)
+                trial.connect(path)
         # The timeout is the SDK's for every read: a first answer has to come sooner than a build.
         client = docker.from_env(timeout=min(timeout_s, FIRST_ANSWER_S), max_pool_size=POOL_SIZE)
-    except ERRORS as error:
+    except (*ERRORS, OSError) as error:
         raise BackendUnavailable(f"Docker cannot be reached at {host}: {_reason(error)}") from error
     if timeout_s > FIRST_ANSWER_S:
         client.close()
@@ -51,20 +60,18 @@ def connect(timeout_s: int = 60) -> DockerClient:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error)
-    if "PermissionError" in text:
+    if isinstance(error, PermissionError):
         return (
             "permission denied; add yourself to the group `docker` and log in again,"
             " or choose another backend"
         )
-    if any(sign in text for sign in ("FileNotFoundError", "ConnectionRefused", "refused")):
-        return "nothing listens there; start the Docker Engine, or choose another backend"
-    if "timed out" in text.lower() or "timeout" in text.lower():
-        return (
-            f"no answer within {FIRST_ANSWER_S} s; start the Docker Engine,"
-            " or choose another backend"
-        )
-    return text.splitlines()[0]
+    text = str(error)
+    start = "start the Docker Engine, or choose another backend"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError) or "refused" in text:
+        return f"nothing listens there; {start}"
+    if isinstance(error, TimeoutError) or "timed out" in text:
+        return f"no answer within {FIRST_ANSWER_S} s; {start}"
+    return f"{text.splitlines()[0]}; {start}"
 
 
 def explain(error: BaseException) -> str:
