@@ -105,12 +105,10 @@ class Agent:
         self._channel = Channel(loop, source, sink, self._on_line, loop.stop)
 
     def run(self) -> None:
-        """Work until the end of input, then close all connections."""
+        """Work until the end of input. All connections end with the process."""
         nofile = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._event("ready", {"pid": os.getpid(), "nofile": nofile})
         self._loop.run()
-        for group in self._groups.values():
-            group.drop()
         self._channel.close()
 
     def _event(self, name: str, fields: Fields) -> None:

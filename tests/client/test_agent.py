@@ -128,6 +128,18 @@ def test_each_connection_counts_once(agent: Agent) -> None:
         agent.ask("drop", group="g")
 
 
+def test_an_ask_that_waits_is_told(agent: Agent) -> None:
+    with serving(servers.never_answers) as target:
+        steps = {**ASK, "tell_after_s": 0.05, "within_s": 60}
+        agent.ask("play", group="g", script=script(steps), target=target)
+        connected, waiting = agent.event(), agent.event()
+        [report] = agent.ask("report", group="g")["connections"]
+        agent.ask("drop", group="g")
+    assert (connected["event"], waiting["event"]) == ("connected", "waiting")
+    assert waiting["since"] == pytest.approx(report["unanswered"], abs=1e-5)
+    assert waiting["t"] - waiting["since"] >= 0.05
+
+
 def test_pause_resume_finish(agent: Agent, echo: Address) -> None:
     repeat = {"do": "repeat", "every_s": 0.001, "steps": [ASK]}
     agent.ask("play", group="g", script=script(repeat), target=echo, count=20, log=False)

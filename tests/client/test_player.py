@@ -260,6 +260,33 @@ def test_a_stalled_flood_ends_with_a_whole_message() -> None:
     assert report["sent"] == report["received"]
 
 
+def test_a_half_close_follows_the_last_byte() -> None:
+    flood = {"do": "flood", "total": 1 << 30, "size": 70_000, "stalled_after_s": 0.1}
+    with serving(servers.echo) as target:
+        report = play_one(target, CONNECT, flood, HALF_CLOSE, END)
+    assert report["flooded"] == "stalled"
+    assert report["outcome"] == "ok", report["failure"]
+    assert report["sent"] == report["received"]
+
+
+def test_a_connection_can_be_held_past_the_end() -> None:
+    ended: list[bool] = []
+
+    def look(group: Group, loop: Loop) -> None:
+        def drop() -> None:
+            connection = group.players[0].connection
+            assert connection is not None
+            ended.append(connection.eof_at is not None and connection.sock is not None)
+            group.drop()
+
+        after(loop, 0.2, drop)
+
+    with serving(servers.answers_and_half_closes) as target:
+        report = play_one(target, CONNECT, ask(), {**HANG, "past_end": True}, act=look)
+    assert ended == [True]
+    assert report["outcome"] == "ok"
+
+
 def test_slow_reading_takes_its_time() -> None:
     script = {"do": "send", "size": 29_999}, {"do": "expect", "rate": 100_000}
     with serving(servers.echo) as target:

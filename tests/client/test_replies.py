@@ -90,9 +90,9 @@ def test_messages_differ_between_connections_and_numbers() -> None:
         whole(voice.say(size, 1, newline=False))
         for voice in voices
         for _ in range(50)
-        for size in (12, 64)
+        for size in (5, 12, 64)
     }
-    assert len(messages) == 300
+    assert len(messages) == 450
 
 
 def test_a_message_is_the_same_alone_and_among_others() -> None:
