@@ -114,14 +114,10 @@ class Spawner:
         )
 
     def _to_end(self, spared: dict[int, str]) -> list[int]:
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return []
+        while pid := self._ended_child():
+            os.waitpid(pid, 0)
         everyone = {found.pid: found for found in processes.every()}
-        ours = self._subject.descendants(everyone)
-        return [pid for pid in ours if pid not in spared]
+        return [pid for pid in self._subject.descendants(everyone) if pid not in spared]
 
     def _spawn(self, request: Request) -> Results:
         reader = Fields(request)

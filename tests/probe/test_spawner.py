@@ -6,12 +6,13 @@ import json
 import os
 import select
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from harness.probe import processes
-from tests.probe.driver import Driver, Refused
+from tests.probe.driver import ROOT, Driver, Refused
 
 PYTHON = sys.executable
 
@@ -148,3 +149,28 @@ def test_a_killed_probe_takes_its_children_along() -> None:
     # A pidfd is readable once the process has ended.
     assert select.select([watched], [], [], 30)[0]
     os.close(watched)
+
+
+HELPED = """
+import os, subprocess
+from harness.probe.loop import Loop
+from harness.probe.spawner import Spawner
+from harness.probe.subject import Subject
+
+subject = Subject()
+events = []
+spawner = Spawner(Loop(), subject, events.append, lambda: None)
+helper = subprocess.Popen(["sh", "-c", "exit 7"])
+os.waitid(os.P_PID, helper.pid, os.WEXITED | os.WNOWAIT)
+pid = spawner.ops()["spawn"]({"argv": ["sh", "-c", "exit 3"]})["pid"]
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+assert [one.pid for one in subject.look()] == [pid]
+spawner.reap()
+assert events == [{"event": "exited", "pid": pid, "status": 3}], events
+assert helper.wait() == 7
+"""
+
+
+def test_a_helper_is_left_to_who_started_it() -> None:
+    done = subprocess.run([PYTHON, "-c", HELPED], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
