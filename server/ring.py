@@ -75,10 +75,14 @@ class Ring:
         """Give the ring back; whatever is still going on is cancelled."""
         self._lib.io_uring_queue_exit(self._ring)
 
+    def submit(self) -> None:
+        """Tell the kernel of what was asked for since the last wait."""
+        self._lib.io_uring_submit(self._ring)
+
     def _submission(self) -> Any:
         entry = self._get_sqe(self._ring)
         if entry is None:  # the queue is full: let the kernel take it
-            self._lib.io_uring_submit(self._ring)
+            self.submit()
             entry = self._get_sqe(self._ring)
         return entry
 

@@ -146,10 +146,13 @@ class Client:
         self._timer = None
         if self.connection.state is CLOSED:
             return
+        # Bytes that have come and are not fetched yet are no silence, however long we were kept
+        # from them (the kernel works out twenty completions a call); nor is an answer that it has
+        # not been told of yet.
         if self._receiving and tcp.unread(self._socket):
-            # What is unread is no silence: we were kept from it, and it completes in this round.
             self._set_timer(0.001)
             return
+        self._server.ring.submit()
         again = self.connection.expire(tcp.quiet_for(self._socket))
         if again:
             self._set_timer(again)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -168,6 +169,21 @@ def test_silent_and_stalled_peers_are_removed(model: str, start: Start) -> None:
     peer.send(b"half a mess")
     assert peer.read_to_eof() == b""
     assert server.event("closed", client=2)["reason"] == "idle-timeout"
+
+
+def test_what_came_while_the_server_was_frozen_is_answered(crowd_model: str, start: Start) -> None:
+    server = start("--model", crowd_model, "--idle-timeout", "0.5")
+    peers = [server.connect() for _ in range(50)]
+    for peer in peers:
+        assert peer.ask(b"before") == b"before"
+    server.process.send_signal(signal.SIGSTOP)
+    for peer in peers:
+        peer.send(b"meanwhile\n")
+    frozen = time.monotonic()
+    wait_until("the idle timeout to pass", lambda: time.monotonic() - frozen > 0.7)
+    server.process.send_signal(signal.SIGCONT)
+    for peer in peers:
+        assert peer.read(10) == b"meanwhile\n"
 
 
 def test_peer_that_never_reads_is_held_back_and_then_removed(model: str, start: Start) -> None:
