@@ -5,11 +5,11 @@ agent and the probe: a process that says `python -m client …` is then a fork o
 interpreter, which takes milliseconds instead of a tenth of a second. Everything else is executed
 as usual.
 
-A `spawn` message brings four descriptors: standard input, output and error, and a status socket
-by which the harness learns first the process's PID (with a pidfd, which works across PID
-namespaces) and in the end its exit status. The harness can therefore wait for and signal each
-process without asking anybody. If the init itself is killed, the kernel closes the status sockets
-and the harness sees an end without a status.
+A message asks for one process and brings four descriptors: standard input, output and error, and
+a status socket by which the harness learns first the process's PID (with a pidfd, which works
+across PID namespaces) and in the end its exit status. The harness can therefore wait for and signal
+each process without asking anybody. If the init itself is killed, the kernel closes the status
+sockets and the harness sees an end without a status.
 
 Inits end at the end of their control socket. In a PID namespace that is all: the kernel kills the
 rest. Without one (`processes`) the init is the subreaper of all that it started, and kills its
@@ -76,11 +76,17 @@ class Init:
         *streams, status_fd = descriptors
         status = socket.socket(fileno=status_fd)
         parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            _become(message, streams, parent)
-        for fd in streams:
-            os.close(fd)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _become(message, streams, parent)
+        except OSError as error:  # too many processes: the node goes on with those it has
+            with status:
+                messages.send(status, {"refused": f"{message['argv'][0]}: {error}"})
+            return
+        finally:
+            for fd in streams:
+                os.close(fd)
         self._status[pid] = status
         pidfd = os.pidfd_open(pid)
         with contextlib.suppress(BrokenPipeError):  # the harness no longer asks for this one
@@ -114,11 +120,12 @@ def _become(message: Message, streams: Sequence[int], parent: int) -> NoReturn:
 
 
 def _run(argv: list[str], env: Mapping[str, str]) -> NoReturn:
-    if argv[0] == sys.executable and argv[1] == "-m" and argv[2] in WARM:
-        os.environ.clear()
-        os.environ.update(env)
-        sys.argv = [argv[2], *argv[3:]]
-        os._exit(_run_module(argv[2]))
+    match argv:
+        case [sys.executable, "-m", module, *arguments] if module in WARM:
+            os.environ.clear()
+            os.environ.update(env)
+            sys.argv = [module, *arguments]
+            os._exit(_run_module(module))
     # Python ignores SIGPIPE; the programs that it executes do not expect that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvpe(argv[0], argv, env)

@@ -6,13 +6,13 @@ import contextlib
 import fcntl
 import os
 import select
-import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGKILL, Signals, pidfd_send_signal
 
 from harness.backends.base import BackendError, Process, Stream
 from harness.backends.local import messages
@@ -43,7 +43,7 @@ class LocalProcess(Process):
     ) -> None:
         """Let the init at the other end of that socket start it, in the project's folder.
 
-        OSError (BrokenPipeError) when the init is gone.
+        BrokenPipeError when the init is gone, BackendError when it cannot.
         """
         program = sys.executable if argv[0] == "python3" else argv[0]
         (stdin, write), (read_out, stdout), (read_err, stderr) = (os.pipe() for _ in range(3))
@@ -54,20 +54,25 @@ class LocalProcess(Process):
         self._writing = threading.Lock()
         self._open: dict[int, Stream] = {read_out: "stdout", read_err: "stderr"}
         self._status, status = messages.pair()
-        self._waiting = threading.Lock()
+        self._receiving = threading.Lock()
         self._exit: int | None = None
         request = {"argv": [program, *argv[1:]], "env": environment(env), "cwd": str(PROJECT)}
-        theirs = [stdin, stdout, stderr]
         try:
-            with status:
-                messages.send(init, request, [*theirs, status.fileno()])
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        started = messages.receive(self._status)
-        if started is None:
-            raise BrokenPipeError("the node ended before it could start the process")
-        (self._pidfd,) = started[1]
+            try:
+                with status:
+                    messages.send(init, request, [stdin, stdout, stderr, status.fileno()])
+            finally:
+                for fd in (stdin, stdout, stderr):
+                    os.close(fd)
+            started = messages.receive(self._status)
+            if started is None:
+                raise BrokenPipeError("the node ended before it could start the process")
+            if "refused" in started[0]:
+                raise BackendError(started[0]["refused"])
+            (self._pidfd,) = started[1]
+        except BaseException:
+            self.release()
+            raise
 
     def write(self, data: bytes) -> None:
         with self._writing:
@@ -98,19 +103,19 @@ class LocalProcess(Process):
         return "stdout", b""
 
     def wait(self, within_s: float) -> int | None:
-        with self._waiting:
-            if self._exit is None and _readable(self._status.fileno(), within_s):
-                said = messages.receive(self._status)
-                # Without a word, its init was killed, and the kernel killed it too.
-                self._exit = -signal.SIGKILL if said is None else int(said[0]["exit"])
-                self._status.close()
-            return self._exit
+        if self._exit is None and _readable(self._status.fileno(), within_s):
+            with self._receiving:
+                if self._exit is None:
+                    said = messages.receive(self._status)
+                    # Without a word, its init was killed, and the kernel killed it too.
+                    self._exit = -SIGKILL if said is None else int(said[0]["exit"])
+        return self._exit
 
     def signal(self, signal: str) -> None:
         number = _number(signal)
         if self.wait(0.0) is not None or self._pidfd is None:
             raise ProcessLookupError(f"{signal}: the process has ended")
-        _send_signal(self._pidfd, number)
+        pidfd_send_signal(self._pidfd, number)
         if signal == "SIGKILL":
             if self.wait(_SEEN_WITHIN_S) is None:
                 raise BackendError(f"SIGKILL: not seen dead within {_SEEN_WITHIN_S:g} s")
@@ -150,7 +155,9 @@ class LocalProcess(Process):
 
     def release(self) -> None:
         """Its node has ended, and it with it: keep the status, and let go of the rest."""
-        self.wait(0.0)
+        if self.wait(0.0) is None:
+            self._exit = -SIGKILL
+        self._status.close()
         self.close_input()
         if self._pidfd is not None:
             os.close(self._pidfd)
@@ -162,15 +169,11 @@ class LocalProcess(Process):
             os.close(fd)
 
 
-def _number(name: str) -> signal.Signals:
+def _number(name: str) -> Signals:
     try:
-        return signal.Signals[name]
+        return Signals[name]
     except KeyError:
         raise ValueError(f"{name!r} is not the name of a signal") from None
-
-
-def _send_signal(pidfd: int, number: signal.Signals) -> None:
-    signal.pidfd_send_signal(pidfd, number)
 
 
 def _readable(fd: int, within_s: float) -> bool:

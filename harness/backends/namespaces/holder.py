@@ -89,7 +89,7 @@ class _Holder:
             "close": self._close,
         }
         try:
-            handle = answering(self._control, ops, (StepFailed,))
+            handle = answering(self._control, ops, (StepFailed, OSError))
             serve(self._control, handle, lambda pid, status: None, ends)
         except BrokenPipeError:
             pass  # the worker ended before it had its answer

@@ -37,7 +37,7 @@ def main() -> None:
     ops = {"lab": holder.make, "close": holder.close}
     try:
         send(control, {"ready": True})
-        serve(control, answering(control, ops, ()), lambda pid, status: None, [run_ends])
+        serve(control, answering(control, ops, (OSError,)), lambda pid, status: None, [run_ends])
     except BrokenPipeError:
         pass  # the worker ended before it had its answer
     finally:
