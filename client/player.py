@@ -118,13 +118,22 @@ class Player:
         self.said = ""
         self.voice = Voice(name)
         self._past = (0, 0, 0, 0)
-        self._course: Generator[None, None, None] | None = self._play()
+        self._course: Generator[None, None, None] | None
+        self._course = courses.run(self, setting.script.steps)
 
     def resume(self) -> None:
         """Something may have happened that the script waits for."""
-        if self._course is not None:
-            self.turns += 1
-            next(self._course, None)
+        course = self._course
+        if course is None:
+            return
+        self.turns += 1
+        try:
+            next(course)
+        except StopIteration:
+            self._end("ok")
+        except Failed as failed:
+            self.failure = failed.failure
+            self._end("failed")
 
     def drop(self) -> None:
         """Stop here and close. To be dropped is what a step `hang` waits for."""
@@ -218,14 +227,6 @@ class Player:
     def _nowhere(self) -> Connection:
         """The connection of a player that has not come to its first `connect`."""
         return Connection(self.setting.loop, self.resume, Replies())
-
-    def _play(self) -> Generator[None, None, None]:
-        try:
-            yield from courses.run(self, self.setting.script.steps)
-            self._end("ok")
-        except Failed as failed:
-            self.failure = failed.failure
-            self._end("failed")
 
     def _end(self, outcome: str) -> None:
         connection = self.connection

@@ -104,8 +104,12 @@ class Replies:
             self._at += length
             if self._optional:
                 self.owed += 1
-            if self._at == self._end:
                 self._next()
+            elif self._at == self._end:
+                if self._later:
+                    self._next()
+                else:
+                    self._source = None
         return None
 
     def missing(self) -> str:

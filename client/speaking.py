@@ -34,7 +34,7 @@ def ask(player: "Player", step: script.Ask) -> Course:
     if not listening:
         connection.listen()
     for _ in range(step.times):
-        source = player.draw(step, 1)
+        source = step.source or player.draw(step, 1)
         _owe(player, connection, source, step.urgent)
         player.asked_at = asked_at = time.monotonic()
         if step.bare:
@@ -42,10 +42,13 @@ def ask(player: "Player", step: script.Ask) -> Course:
         if connection.unsent or not step.bare:
             yield from _transmit(player, connection, step, source, step.within_s, step.bare)
             player.asked_at = asked_at = time.monotonic()
-        connection.check()
+        if connection.broken is not None:
+            connection.check()
         deadline = asked_at + step.within_s
-        telling = deadline if step.tell_after_s is None else asked_at + step.tell_after_s
-        player.alarm.set(min(telling, deadline))
+        telling = deadline
+        if step.tell_after_s is not None:
+            telling = min(deadline, asked_at + step.tell_after_s)
+        player.alarm.set(telling)
         while replies.matched < replies.owed:
             yield
             if replies.matched < replies.owed:
