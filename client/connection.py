@@ -235,7 +235,7 @@ class Connection:
 
     def _on_ready(self, mask: int) -> None:
         if mask & _INCOMING:
-            if self.reading:
+            if self.reading and self.eof_at is None:
                 self._read(mask)
             else:
                 self._readable = True
@@ -328,7 +328,7 @@ class Connection:
         return count
 
     def _examine(self) -> None:
-        """Learn of a reset while nobody reads."""
+        """Learn of a reset while nobody reads, or behind the peer's end."""
         if self.sock is not None:
             number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
@@ -337,7 +337,9 @@ class Connection:
     def _break(self, trouble: Failure) -> None:
         if self.broken is None:
             self.broken = trouble
-        if trouble.kind == "reset" and self.reset_at is None:
+        # A reset behind the peer's end is told as EPIPE (Linux, tcp_reset), and nothing else is
+        # here: scripts do not send once they have ended their own side.
+        if trouble.kind in ("reset", "broken-pipe") and self.reset_at is None:
             self.reset_at = time.monotonic()
 
 

@@ -235,6 +235,25 @@ def test_a_reset_is_recorded_though_nobody_reads() -> None:
     assert report["reset"] is not None
 
 
+def test_a_reset_behind_the_end_is_recorded() -> None:
+    now = Event()
+
+    def ends_and_resets(connection: socket.socket) -> None:
+        servers.answers_and_ends(connection)
+        connection.shutdown(socket.SHUT_WR)
+        assert now.wait(DEADLINE_S)
+        servers.reset(connection)
+
+    def reset_soon(group: Group, _loop: Loop) -> None:
+        group.watch("past", None, DEADLINE_S, "past", lambda _: now.set())
+
+    steps = ask(), END, {"do": "idle", "for_s": 0.2, "mark": "past"}
+    with serving(ends_and_resets) as target:
+        report = play_one(target, CONNECT, *steps, act=reset_soon)
+    assert report["outcome"] == "ok"
+    assert report["eof"] < report["reset"]
+
+
 def test_flood_stalls_at_a_peer_that_never_reads() -> None:
     flood = {"do": "flood", "total": 1 << 30, "size": 1000, "stalled_after_s": 0.1}
     with serving(servers.never_reads) as target:
