@@ -8,9 +8,11 @@ import codecs
 import errno
 import os
 import select
+import signal
 import socket
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from client.failure import from_error
 from client.terminal import Line, above, key_by_key
@@ -37,12 +39,13 @@ class Prompt:
         """Talk until one side has ended; the exit status: 1 if the connection broke."""
         self._sock.setblocking(False)
         with ExitStack() as stack:
+            woken = stack.enter_context(_woken_by_signals())
             if self._line is not None and self._source is not None:
                 stack.enter_context(key_by_key(self._source))
             try:
                 self._draw()
                 while True:
-                    if not self._turn():
+                    if not self._turn(woken):
                         return 0
             except OSError as error:
                 self._tell(from_error(error, "the socket").detail)
@@ -52,9 +55,9 @@ class Prompt:
                     self._write("\n")
                 return 0
 
-    def _turn(self) -> bool:
+    def _turn(self, woken: socket.socket) -> bool:
         """Wait for something and deal with it; False when the server has ended."""
-        wanted: list[int | socket.socket] = [self._sock]
+        wanted: list[int | socket.socket] = [self._sock, woken]
         if self._source is not None and len(self._unsent) < _CHUNK:
             wanted.append(self._source)
         ready, writable, _ = select.select(wanted, [self._sock] if self._unsent else [], [])
@@ -151,6 +154,19 @@ def main(host: str, port: int, bind: str | None = None) -> int:
         return 0
     with sock:
         return Prompt(sock, sys.stdin.fileno(), sys.stdout.fileno()).run()
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[socket.socket]:
+    """A socket that a signal makes readable: one that comes just before `select` does not end it."""
+    own, other = socket.socketpair()
+    with own, other:
+        other.setblocking(False)
+        before = signal.set_wakeup_fd(other.fileno())
+        try:
+            yield own
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _write_all(fd: int, data: bytes) -> None:
