@@ -9,7 +9,6 @@ from typing import Generic, Protocol, TypeVar
 
 from server.connection import Connection
 from server.events import Log
-from server.listener import Peer
 from server.settings import Settings
 
 LOGGED_BYTES = 200
@@ -20,7 +19,7 @@ class Client(Protocol):
     """What a model keeps of one connection: a socket of some kind and the state machine."""
 
     number: int
-    peer: Peer
+    peer: str
     connection: Connection
 
     def answer(self, text: bytes) -> bool:
@@ -77,12 +76,12 @@ class Clients(Generic[C]):
             return f"descriptor {fd} is beyond what {self._settings.model} can watch"
         return None
 
-    def refused(self, peer: Peer, why: str) -> bytes:
+    def refused(self, peer: str, why: str) -> bytes:
         """Log that a new connection is not served; gives the words for the peer."""
-        self._log.event("refused", peer=_address(peer), reason=why)
+        self._log.event("refused", peer=peer, reason=why)
         return f"error: {why}\n".encode()
 
-    def admit(self, sock: socket.socket, peer: Peer) -> bool:
+    def admit(self, sock: socket.socket, peer: str) -> bool:
         """Whether there is a place for a new connection; if not, it is told so and closed."""
         why = self.no_place(sock.fileno())
         if why is None:
@@ -90,7 +89,7 @@ class Clients(Generic[C]):
         self.refuse(sock, peer, why)
         return False
 
-    def refuse(self, sock: socket.socket, peer: Peer, why: str) -> None:
+    def refuse(self, sock: socket.socket, peer: str, why: str) -> None:
         """Tell a new connection that it will not be served, and close it."""
         with suppress(OSError):  # it may have gone already
             sock.send(self.refused(peer, why))
@@ -108,7 +107,7 @@ class Clients(Generic[C]):
     def accepted(self, client: C) -> None:
         """The client is here and is being served."""
         self._clients[client.number] = client
-        self._log.event("accepted", client=client.number, peer=_address(client.peer))
+        self._log.event("accepted", client=client.number, peer=client.peer)
 
     def closed(self, client: C) -> None:
         """The client's socket is closed."""
@@ -117,7 +116,7 @@ class Clients(Generic[C]):
         self._log.event(
             "closed",
             client=client.number,
-            peer=_address(client.peer),
+            peer=client.peer,
             reason=connection.reason,
             received=connection.received,
             sent=connection.sent,
@@ -137,14 +136,9 @@ class Clients(Generic[C]):
         return [
             {
                 "client": client.number,
-                "peer": _address(client.peer),
+                "peer": client.peer,
                 "state": client.connection.state.name,
                 "waiting": len(client.connection.owed or ()),
             }
             for client in self
         ]
-
-
-def _address(peer: Peer) -> str:
-    host, port = peer
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

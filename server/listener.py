@@ -12,12 +12,11 @@ from server.settings import Settings
 ACCEPT_RETRY_S = 0.5
 """How long accepting rests when there is no room for another socket and none of ours is closed."""
 
-Peer = tuple[str, int]
 
-
-def peer_of(address: tuple[Any, ...]) -> Peer:
+def peer_of(address: tuple[Any, ...]) -> str:
     """Who it is, of a socket address; an IPv4 peer of an IPv6 listener by its IPv4 address."""
-    return address[0].removeprefix("::ffff:"), address[1]
+    host = address[0].removeprefix("::ffff:")
+    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
 
 
 class OutOfDescriptors(Exception):
@@ -45,7 +44,7 @@ class Listener:
         """The descriptor to watch for incoming connections."""
         return self.socket.fileno()
 
-    def accept(self) -> tuple[socket.socket, Peer] | None:
+    def accept(self) -> tuple[socket.socket, str] | None:
         """The next connection, non-blocking, and who it is.
 
         None if none waits, or, where the listener was made to wait, after it was shut down.

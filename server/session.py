@@ -17,7 +17,6 @@ from threading import Condition
 from server import errors, tcp
 from server.clients import Clients
 from server.connection import CLOSED, LINGERING, STOPPING, Connection
-from server.listener import Peer
 
 
 class Session:
@@ -32,7 +31,7 @@ class Session:
         self,
         clients: Clients[Session],
         sock: socket.socket,
-        peer: Peer,
+        peer: str,
         hear_operator: Callable[[], bool] | None = None,
     ) -> None:
         self.number = clients.next_number()

@@ -15,7 +15,7 @@ from threading import Condition
 
 from server.clients import Clients
 from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, Peer
+from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
 from server.session import Session
 from server.settings import Settings
 from server.stop import StopRequest, start_thread
@@ -34,7 +34,7 @@ class Threads:
         self.stopping = False
         self._stopper = start_thread("stop", self._stop)
 
-    def admitted(self) -> Iterator[tuple[socket.socket, Peer]]:
+    def admitted(self) -> Iterator[tuple[socket.socket, str]]:
         """The clients one after the other as they come, until the server stops."""
         self._listener.socket.setblocking(True)
         while not self.stopping:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from server import errors, tcp
 from server.connection import CLOSED, OPEN, STOPPING, Connection
-from server.listener import Peer
 from server.models.base import BROKEN, READ, WRITE
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Transport:
         "peer",
     )
 
-    def __init__(self, service: Service, sock: socket.socket, peer: Peer) -> None:
+    def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
         self.number = service.clients.next_number()
         self.peer = peer
         self.connection: Connection = service.clients.new_connection(self.number)

@@ -17,7 +17,7 @@ from server.clients import Clients
 from server.connection import CLOSED, STOPPING, Connection
 from server.console import STDIN, Operator
 from server.events import Log
-from server.listener import Listener, Peer, peer_of
+from server.listener import Listener, peer_of
 from server.settings import Settings
 from server.stop import StopRequest
 
@@ -35,7 +35,7 @@ class Client(asyncio.Protocol):
         self._transport = transport
         self._socket: socket.socket = transport.get_extra_info("socket")
         server = self._server
-        self.peer: Peer = peer_of(transport.get_extra_info("peername", ("", 0)))
+        self.peer: str = peer_of(transport.get_extra_info("peername", ("", 0)))
         self.number = 0
         why = server.clients.no_place(self._socket.fileno())
         if why is not None:

@@ -21,7 +21,7 @@ from server.clients import Clients
 from server.connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
 from server.console import STDIN, Operator
 from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, Peer, peer_of
+from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, peer_of
 from server.ring import Ring
 from server.settings import Settings
 from server.stop import StopRequest
@@ -49,7 +49,7 @@ class Client:
         "peer",
     )
 
-    def __init__(self, server: UringServer, sock: socket.socket, peer: Peer) -> None:
+    def __init__(self, server: UringServer, sock: socket.socket, peer: str) -> None:
         self.number = server.clients.next_number()
         self.peer = peer
         self.connection: Connection = server.clients.new_connection(self.number)
