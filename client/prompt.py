@@ -158,7 +158,7 @@ def main(host: str, port: int, bind: str | None = None) -> int:
 
 @contextmanager
 def _woken_by_signals() -> Iterator[socket.socket]:
-    """A socket that a signal makes readable: one that comes just before `select` does not end it."""
+    """A socket that a signal makes readable: one just before `select` would not end the wait."""
     own, other = socket.socketpair()
     with own, other:
         other.setblocking(False)
