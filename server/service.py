@@ -18,7 +18,7 @@ from server.stop import StopRequest
 from server.timers import Timer
 from server.transport import Transport
 
-ACCEPT_BATCH = 256
+MOST_ACCEPTED = 256
 """Connections accepted in one round: a burst must not starve those who are being served."""
 
 
@@ -40,6 +40,8 @@ class Service:
         self._listener = listener
         self._log = log
         self._stop_request = stop
+        # Finding the queue empty costs more than accepting does, so only a burst is asked for more.
+        self._expected = 1
         self._resting: Timer | None = None
         self._operator = Operator(self.clients, log)
 
@@ -53,16 +55,18 @@ class Service:
         self.loop.poller.close()
 
     def _on_acceptable(self, _mask: int) -> None:
-        for _ in range(ACCEPT_BATCH):
+        for turn in range(self._expected):
             try:
                 accepted = self._listener.accept()
             except OutOfDescriptors as error:
                 self._rest(error.code)
                 return
             if accepted is None:
+                self._expected = max(1, turn)
                 return
             if self.clients.admit(*accepted):
                 self.clients.accepted(Transport(self, *accepted))
+        self._expected = min(2 * self._expected, MOST_ACCEPTED)
 
     def _rest(self, code: str) -> None:
         """Do not watch the listener for a while: it stays readable, and the loop would spin.
@@ -95,7 +99,9 @@ class Service:
         self.loop.unregister(self._stop_request.fileno())
         self._log.event("stopping", signal=name, connections=len(self.clients))
         self.stopping = True
-        self._on_acceptable(READ)  # closing the listener resets those who wait in its queue
+        # Closing the listener resets those who wait in its queue.
+        self._expected = MOST_ACCEPTED
+        self._on_acceptable(READ)
         if self._resting is not None:
             self.loop.cancel(self._resting)
             self._resting = None
