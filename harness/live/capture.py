@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.live.state import State
 from harness.live.view import view
 
-COLUMNS, ROWS = 132, 38
+COLUMNS, ROWS = 144, 40
 
 # The reader's own fonts will do: a picture in a README loads nothing from elsewhere.
 _FONTS = re.compile(r"@font-face\s*\{[^}]*\}")

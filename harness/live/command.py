@@ -14,6 +14,7 @@ from rich.console import Console
 
 from harness.backends import choose
 from harness.backends.base import Backend
+from harness.channel import ChannelError
 from harness.live import capture
 from harness.live import setting as settings
 from harness.live.door import Door
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         except LabFailed as failed:
             print(f"iolab: {failed}", file=sys.stderr)
             return failed.status
+        except ChannelError as error:
+            print(f"iolab: {error}", file=sys.stderr)
+            return 1
         except Stopped as stopped:
             with contextlib.suppress(OSError):  # a terminal that hung up takes no words
                 print(f"iolab: ended by {stopped}", file=sys.stderr, flush=True)
@@ -78,6 +82,7 @@ def _run(setting: Setting, backend: Backend, console: Console, terminal: bool) -
         else:
             _tell(session, console)
     if setting.capture is not None:
+        state.until = None  # a picture tells how long it ran, not that its time is over
         capture.write(state, setting.capture)
     with Progress() as progress:
         progress.doing("ending the lab, and removing everything")

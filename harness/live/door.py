@@ -52,6 +52,7 @@ class Door:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes who waits in accept; close does not
         self._listener.close()
 
     def _welcome(self) -> None:

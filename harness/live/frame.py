@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from harness.live.state import State
-from harness.live.style import QUIET
+from harness.live.style import QUIET, signed
 from harness.live.words import clock
+
+REACTION_S = 5.0
 
 
 def header(state: State, width: int) -> Text:
@@ -28,11 +30,19 @@ def header(state: State, width: int) -> Text:
 
 
 def footer(state: State, width: int) -> Text:
-    """What the user can do."""
+    """What the user can do; for a while, what became of what the operator has just typed."""
+    reaction = state.log.reaction
+    if reaction is not None and state.now - reaction.t < REACTION_S:
+        text = Text(" ", no_wrap=True, overflow="ellipsis")
+        if reaction.event == "answered":
+            text.append("answered ", "green").append_text(
+                signed(state, reaction.client, reaction.number)
+            )
+            return text.append(f": {reaction.text}")
+        return text.append(reaction.text, "bold yellow")
     if state.reply == "operator":
-        hints = [("3 hello", "answers client 3"), ("list", ""), ("close 3", "")]
-        if state.log.questions:
-            hints[0] = (f"{state.log.questions[0].number} hello", "answers the oldest")
+        number = state.log.questions[0].number if state.log.questions else 3
+        hints = [(f"{number} hello", f"answers {number}"), ("list", ""), (f"close {number}", "")]
         hints += [("make client", "takes part"), ("Ctrl-C", "ends")]
     else:
         hints = [

@@ -53,6 +53,9 @@ class Present:
     waiting: int
 
 
+_NOT_LISTED: tuple[float, Sequence[Present]] = (-math.inf, ())
+
+
 @dataclass
 class ServerLog:
     """What the log has told so far. `whose` names the client at an address."""
@@ -66,8 +69,10 @@ class ServerLog:
     accepted: int = 0
     closed: Counter[str] = field(default_factory=Counter)
     questions: list[Question] = field(default_factory=list)
-    listed: tuple[float, Sequence[Present]] = (-math.inf, ())
-    """When the operator last asked who is there, and the answer."""
+    listed: tuple[float, Sequence[Present]] = _NOT_LISTED
+    """When the operator asked who is there, and the answer, until the next thing that is typed."""
+    reaction: Line | None = None
+    """What became of the newest thing that the operator typed."""
     _names: dict[int, str | None] = field(default_factory=dict)
 
     def take(self, t: float, text: str) -> None:
@@ -84,8 +89,11 @@ class ServerLog:
         client = self._note(event, t, number, address, fields)
         if event == "clients":
             self._list(t, fields["clients"])
-        else:
-            self._add(Line(t, event, client, number, _words(event, fields)))
+            return
+        line = Line(t, event, client, number, _words(event, fields))
+        self._add(line)
+        if event in ("answered", "operator-mistake"):
+            self.reaction, self.listed = line, _NOT_LISTED
 
     def client_of(self, number: int | None) -> str | None:
         """The name of the client that the server knows by this number."""

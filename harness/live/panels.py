@@ -64,9 +64,10 @@ def connections(state: State, width: int, rows: int) -> RenderableType:
     """The server's connections as the kernel has them, the first row being the column's names."""
     columns = table(header=True)
     columns.add_column("fd", justify="right", width=5)
-    columns.add_column("whose", ratio=3, no_wrap=True, overflow="ellipsis")
-    columns.add_column("peer", ratio=4, no_wrap=True, overflow="ellipsis")
-    columns.add_column("state", width=12, no_wrap=True)
+    columns.add_column("whose", ratio=1, no_wrap=True, overflow="ellipsis")
+    longest = max((len(_peer(row)) for row in state.connections), default=0)
+    columns.add_column("peer", width=max(16, longest), no_wrap=True, overflow="ellipsis")
+    columns.add_column("state", width=11, no_wrap=True, overflow="ellipsis")
     columns.add_column("recv-q", justify="right", width=6)
     columns.add_column("send-q", justify="right", width=6)
     columns.add_column("age", justify="right", width=6)
@@ -74,7 +75,7 @@ def connections(state: State, width: int, rows: int) -> RenderableType:
         columns.add_row(
             Text("queue", style="bold yellow") if row.fd is None else Text(str(row.fd)),
             _whose(state, row),
-            Text(f"{row.peer[0]}:{row.peer[1]}" if row.peer else "gone", style=QUIET),
+            Text(_peer(row), style=QUIET),
             Text(row.state, style=STATE_STYLES.get(row.state, "default")),
             _queue(row.recv_q),
             _queue(row.send_q),
@@ -211,6 +212,10 @@ def _pace(client: Client, now: float) -> Text:
     if waiting is not None and waiting > max(1.0, 2 * (usual or 0.0)):
         return Text(seconds(waiting), style="bold yellow")
     return Text("" if usual is None else seconds(usual), style=QUIET)
+
+
+def _peer(row: Connection) -> str:
+    return f"{row.peer[0]}:{row.peer[1]}" if row.peer else "gone"
 
 
 def _queue(number: int) -> Text:

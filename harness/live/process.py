@@ -67,14 +67,14 @@ def _cost(state: State, width: int) -> Text:
     newest = state.recent(1.0) or recent[-1:]
     cpu = sum(one.cpu for one in newest) / max(1, len(newest))
     wakeups = sum(one.wakeups for one in newest) / max(1, len(newest))
-    bars = max(0, min(24, width - 62))
+    bars = min(24, width - 62) if width > 68 else 0
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("CPU", QUIET).append(f"{cpu:6.1%}", "bold red" if cpu > 0.5 else "bold")
-    text.append("   wake-ups ", QUIET).append(f"{wakeups:.0f}/s ", "bold")
+    text.append("  wake-ups ", QUIET).append(f"{wakeups:.0f}/s ", "bold")
     # As powers: between ten wake-ups and ten thousand lie all models.
     text.append(_spark([math.log10(1 + one.wakeups) for one in recent], 4.0, bars), "cyan")
-    threads = f"   {len(state.threads)} threads" if len(state.threads) > 2 else ""
-    memory = f"   memory {size(state.rss)}B   {state.descriptors} descriptors{threads}"
+    threads = f"  {len(state.threads)} threads" if len(state.threads) > 2 else ""
+    memory = f"  memory {size(state.rss)}B  {state.descriptors} descriptors{threads}"
     text.append(memory, QUIET)
     return text
 

@@ -50,7 +50,9 @@ def view(state: State, width: int, height: int) -> RenderableType:
         body = _two_columns(state, width, rows)
     else:
         body = _column(
-            [_server(state), _clients(state), _connections(state), *_words(state)], width, rows
+            [_server(state), _clients(state), _connections(state), *_words(state, rows)],
+            width,
+            rows,
         )
     whole = Layout()
     whole.split_column(
@@ -68,7 +70,9 @@ def _two_columns(state: State, width: int, rows: int) -> Layout:
     both.split_row(
         Layout(_column(_left(state, left_width, rows), left_width, rows), size=left_width),
         Layout(Text(" "), size=_GAP),
-        Layout(_column([_connections(state), *_words(state)], width - _GAP - left_width, rows)),
+        Layout(
+            _column([_connections(state), *_words(state, rows)], width - _GAP - left_width, rows)
+        ),
     )
     return both
 
@@ -128,7 +132,7 @@ def _connections(state: State) -> Part:
     )
 
 
-def _words(state: State) -> list[Part]:
+def _words(state: State, rows: int) -> list[Part]:
     """What server and clients say; what waits for an answer stands above where it is typed."""
     operator = _has_operator(state)
     log = Part(
@@ -146,9 +150,10 @@ def _words(state: State) -> list[Part]:
             "who is here",
             lambda rows: panels.present_note(state, rows),
             lambda width, rows: panels.present(state, rows),
-            Wish(3, min(here, 9), here),
+            Wish(min(here, 9), here, here),
         )
-        return [log, who]
+        # Whoever asks wants to see them all, also where that leaves no room for the log.
+        return [log, who] if rows >= AIRY else [who]
     questions = Part(
         "waiting for your answer",
         lambda rows: panels.questions_note(state, rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -29,7 +30,8 @@ ROOT = Path(__file__).parents[2]
 WITHIN_S = 60.0
 
 # What a terminal is told besides what it shows (ECMA-48).
-_CONTROL = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|\r")
+_CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|\r")
+_UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
 
 
 @cache
@@ -58,14 +60,18 @@ def leftovers(run_id: str) -> Sequence[str]:
 
 
 class Terminal:
-    """A process in a terminal of its own, of 80 columns and 24 rows."""
+    """A process in a terminal of its own; `size` is its rows and columns."""
 
-    def __init__(self, argv: Sequence[str], env: dict[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: dict[str, str], size: tuple[int, int] = (24, 80)
+    ) -> None:
         self._screen, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", *size, 0, 0))
         self.settings = termios.tcgetattr(theirs)
         self._theirs = theirs
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._rest = ""
         self.process = subprocess.Popen(
             argv,
             cwd=ROOT,
@@ -118,15 +124,19 @@ class Terminal:
         wait = max(0.0, deadline - time.monotonic())
         if not select.select([self._screen], [], [], wait)[0]:
             return False
-        data = os.read(self._screen, 1 << 16)
-        self.shown += _CONTROL.sub(b"", data).decode("utf-8", "replace")
+        text = self._rest + self._decoder.decode(os.read(self._screen, 1 << 16))
+        cut = _UNFINISHED.search(text)
+        text, self._rest = (text[: cut.start()], cut[0]) if cut else (text, "")
+        self.shown += _CONTROL.sub("", text)
         return True
 
 
 @contextlib.contextmanager
-def in_terminal(*arguments: str, run_id: str) -> Iterator[Terminal]:
+def in_terminal(
+    *arguments: str, run_id: str, size: tuple[int, int] = (24, 80)
+) -> Iterator[Terminal]:
     """A lab in a terminal; whatever happens, it is ended."""
-    terminal = Terminal(command(*arguments), environment(run_id))
+    terminal = Terminal(command(*arguments), environment(run_id), size)
     try:
         yield terminal
     finally:

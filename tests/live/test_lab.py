@@ -140,7 +140,7 @@ def test_the_operator_answers(run_id: str) -> None:
         terminal.see(r"who is here ─+ \d+ clients?")
         terminal.see(r"\d ● steady +OPEN")
         terminal.type("1 hello\r")
-        terminal.see("answered ● [a-z-]+ #1 +hello")
+        terminal.see("answered ● [a-z-]+ #1: hello")
         terminal.type("99 hello\r")
         terminal.see("there is no client 99")
         terminal.type("\x03")
@@ -156,7 +156,7 @@ def test_an_operator_without_a_terminal(run_id: str) -> None:
 
 def test_a_visitor(run_id: str) -> None:
     visit = [sys.executable, "-m", "harness", "client"]
-    with in_terminal(run_id=run_id) as lab:
+    with in_terminal(run_id=run_id, size=(50, 160)) as lab:
         lab.see("● silent #[0-9]+")
         visitor = Terminal(visit, dict(os.environ))
         try:

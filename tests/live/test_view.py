@@ -100,7 +100,8 @@ def test_the_operator_sees_who_waits() -> None:
         assert len(waiting) == 1
         assert f"{number} ● steady" in waiting[0]
         assert lines[-2].strip() == f"answer  ▸ {number} fine"
-        assert f"{number} hello answers the oldest" in lines[-1]
+        assert f"{number} hello answers {number}" in lines[-1]
+        assert "Ctrl-C ends" in lines[-1]
 
 
 def test_the_operator_sees_who_is_there() -> None:
@@ -120,6 +121,20 @@ def test_the_operator_sees_who_is_there() -> None:
     assert "waiting for your answer" not in text
     state.now += 10.0
     assert "waiting for your answer" in "\n".join(screen(state, 80, 24))
+
+
+def test_the_operator_sees_what_became_of_it() -> None:
+    state = replay("select", "operator")
+    state.typed = ""
+    answered = {"event": "answered", "t": state.now, "client": 2, "text": "fine"}
+    state.log.take(state.now, json.dumps(answered))
+    assert screen(state, 80, 24)[-1] == " answered ● steady #2: fine"
+    mistake = {"event": "operator-mistake", "t": state.now, "text": "there is no client 99"}
+    state.log.take(state.now, json.dumps(mistake))
+    assert screen(state, 80, 24)[-1] == " there is no client 99"
+    state.now += 6.0
+    assert "close 3" in screen(state, 80, 24)[-1]
+    assert "Ctrl-C" in screen(state, 80, 24)[-1]
 
 
 def test_of_a_long_line_the_end_is_seen() -> None:
