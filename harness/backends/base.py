@@ -134,6 +134,13 @@ class Pod(Node):
     def start_probe(self) -> Process:
         """Start `python -m harness.probe` where it sees the subject's namespaces."""
 
+    def spawn_as(self, argv: Sequence[str], user: str) -> Process:
+        """Start a helper of the probe's in its node as another user, "UID:GID".
+
+        Where the probe may become that user itself, nobody asks for it.
+        """
+        raise BackendError(f"{self.name}: a helper cannot be started as user {user} here")
+
     @abstractmethod
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
         """Set live limits of the subject (not of the probe), in bytes and in CPUs; None lifts.

@@ -92,6 +92,11 @@ class DockerPod(DockerNode, Pod):
     def start_probe(self) -> Process:
         return self.spawn(("python3", "-m", "harness.probe"))
 
+    def spawn_as(self, argv: Sequence[str], user: str) -> Process:
+        process = ExecProcess(self._site.client, self._container, argv, user=user)
+        self._processes.append(process)
+        return process
+
     def start_subject(self, probe: Channel) -> SubjectProcess:
         probe.request("mark")
         if self._site.kind.first_process is not None:

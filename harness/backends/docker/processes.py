@@ -60,6 +60,7 @@ class ExecProcess(Piped, Process):
         container: Container,
         argv: Sequence[str],
         env: Mapping[str, str] | None = None,
+        user: str = "",
     ) -> None:
         self._api = client.api
         self._client = client
@@ -70,6 +71,7 @@ class ExecProcess(Piped, Process):
                 container.id,
                 list(argv),
                 stdin=True,
+                user=user,
                 environment={**(env or {}), _MARK: self._mark},
             )["Id"]
             self.pipe = FramedPipe(self._api.exec_start(self.id, socket=True))
