@@ -1,12 +1,13 @@
 """One client served by blocking calls: the thread sleeps until this client speaks or takes.
 
 The counterpart of `transport.py` for the models that have a thread of control for each client they
-serve. The kernel keeps the time: SO_RCVTIMEO and SO_SNDTIMEO make a call come back with EAGAIN
-when a peer has been silent, or has taken nothing, for too long (socket(7)).
+serve. The kernel keeps the time: SO_RCVTIMEO makes recv come back with EAGAIN when a peer has been
+silent for too long (socket(7)).
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import time
@@ -53,6 +54,8 @@ class Session:
             if connection.output:
                 with self._turn:
                     self._send()
+                if connection.output:
+                    self._wait_for_either()
             elif connection.wants_fin and not self._linger_until:
                 self._say_fin()
             elif connection.wants_read:
@@ -97,18 +100,38 @@ class Session:
         if connection.state is not STOPPING:
             connection.stop()
         connection.input_drained()
-        if connection.state is STOPPING:
+        if connection.state is STOPPING and not connection.output:
             connection.abort("shutdown")
 
     def _send(self) -> None:
+        """Send what the kernel takes at once."""
         connection = self.connection
         try:
             while output := connection.output:
-                connection.data_sent(self._socket.send(output))
+                connection.data_sent(self._socket.send(output, socket.MSG_DONTWAIT))
         except BlockingIOError:
-            self._expire()
+            connection.data_sent(0)
         except OSError as error:
             self._abort("send", error)
+
+    def _wait_for_either(self) -> None:
+        """Sleep until the peer takes more or, unless it has too much to take, speaks.
+
+        A peer may say a lot before it begins to read. A thread that sleeps in send would never
+        hear it out, and each would wait for the other.
+        """
+        connection = self.connection
+        if connection.state is CLOSED:
+            return
+        listens = connection.wants_read and not self._stopping
+        wanted = select.POLLOUT | (select.POLLIN if listens else 0)
+        poll = select.poll()
+        poll.register(self._socket, wanted)
+        ready = poll.poll(self._patience * 1000 or None)
+        if not ready:
+            self._expire()
+        elif ready[0][1] & wanted == select.POLLIN:
+            self._receive()
 
     def _say_fin(self) -> None:
         connection = self.connection
@@ -139,10 +162,9 @@ class Session:
 
     def _set_patience(self, seconds: float) -> None:
         # A limit of 0 would be none at all.
-        seconds = max(seconds, 0.001) if seconds else 0.0
+        self._patience = seconds = max(seconds, 0.001) if seconds else 0.0
         limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
     def answer(self, text: bytes) -> bool:
         """Send the operator's answer to the oldest waiting message; False if none waits."""

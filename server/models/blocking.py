@@ -3,7 +3,9 @@
 While it waits, the process sleeps in `recv` on the one socket that it serves, or in `accept` if it
 serves none. The kernel wakes it when that socket has bytes; whatever happens on any other is not
 noticed. Clients that connect meanwhile are taken into the backlog by the kernel, believe that they
-are connected, and wait until the one before them has gone. With an operator, everybody waits for
+are connected, and wait until the one before them has gone. (With an answer that its client does
+not take, the process sleeps in `poll` on that one socket, or two who both wait to be heard would
+wait for ever.) With an operator, everybody waits for
 the person too.
 """
 

@@ -115,6 +115,16 @@ def test_oversize_is_refused_in_words_and_the_peer_need_not_close(server: Server
     wait_until("its descriptor to be closed", lambda: server.descriptors() == before)
 
 
+def test_who_says_a_lot_before_it_reads_is_heard_out(model: str, start: Start) -> None:
+    server = start("--model", model, "--max-message", "9000000", "--high-water", "1000000")
+    peer = server.connect(receive_buffer=4096)
+    message = b"x" * 500_000 + b"\n"
+    peer.send(message)
+    peer.send(b"y" * 8_000_000)
+    peer.half_close()
+    assert peer.read_to_eof() == message
+
+
 def test_oversize_after_good_messages_answers_those(model: str, start: Start) -> None:
     peer = start("--model", model, "--max-message", "3").connect()
     peer.send(b"abc\nabcd\nabc\n")
