@@ -68,6 +68,9 @@ class Attempt:
         """Whether the subject listens in time; no connection is made to find out."""
         within = self.playing.subject.start_s
         process = self.lab.start_subject()
+        # Meanwhile the first clients come up.
+        for name in ("bystanders", "actors"):
+            self.lab.client(name)
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.lab.probe.sees({"listening": self.lab.port}, START_LOOK_S):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.backends.base import BackendError, BackendUnavailable
 from harness.backends.docker import engine, images, removal
+from harness.backends.namespaces import backend as namespaces
 from harness.progress import Progress
 
 
@@ -26,7 +27,9 @@ def build_images(arguments: Sequence[str]) -> int:
 def sweep(arguments: Sequence[str]) -> int:
     """Remove what dead runs left behind, and nothing else."""
     _no_options("sweep", arguments, "Remove what dead runs left behind, and nothing else.")
-    # The other backends leave nothing: what they make dies with its run, by the kernel's own rules.
+    # What the other backends make dies with its run, by the kernel's own rules, but for these.
+    for line in namespaces.sweep():
+        print(f"dead run: removed {line}")
     try:
         client = engine.connect()
     except BackendUnavailable as reason:
