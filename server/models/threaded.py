@@ -2,8 +2,9 @@
 
 While it waits, each thread sleeps in `recv` on its own socket (or in `poll` on that one, while its
 client does not take an answer), and the main thread in `accept`. The waiting is as simple as with
-one client, since each thread looks at one; the kernel's scheduler does the rest. The price is a stack and a scheduler's entry for each client, and here, in Python,
-one lock that lets one thread run at a time.
+one client, since each thread looks at one; the kernel's scheduler does the rest. The price is a
+stack and a scheduler's entry for each client, and here, in Python, one lock that lets one thread
+run at a time.
 """
 
 from __future__ import annotations
