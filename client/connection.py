@@ -10,7 +10,6 @@ import select
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Callable
 
 from client import failure
@@ -79,7 +78,7 @@ class Connection:
     def __init__(self, loop: Loop, wake: Callable[[], None], replies: Replies) -> None:
         self._loop = loop
         self._wake = wake
-        self.unsent: deque[_Parcel] = deque()
+        self.unsent: list[_Parcel] = []
         self._readable = False
         self._connecting = True
         self.replies = replies
@@ -180,7 +179,7 @@ class Connection:
             end = min(parcel.end, -(-parcel.at // stride) * stride)
             withdrawn += parcel.end - end
             parcel.end = end
-        self.unsent = deque(parcel for parcel in self.unsent if parcel.at < parcel.end)
+        self.unsent = [parcel for parcel in self.unsent if parcel.at < parcel.end]
         return withdrawn
 
     def read(self, limit: int) -> None:
@@ -299,7 +298,7 @@ class Connection:
             if count < len(data):
                 return
             if parcel.at == parcel.end:
-                unsent.popleft()
+                unsent.pop(0)
         self._loop.soon(self._flush_on)
 
     def _flush_on(self) -> None:

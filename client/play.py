@@ -175,5 +175,5 @@ def resolve(host: str, port: int, patient: bool) -> Address:
 
 def _status(player: Player) -> dict[str, Any]:
     """What a live view shows of a connection."""
-    latest = player.latencies[-1][1] if player.latencies else None
+    latest = player.latencies.last
     return player.state() | {"latency_s": latest and round(latest, 6)}

@@ -7,7 +7,6 @@ many does no harm, and whoever has news (an edge of the socket, an alarm, a `go`
 
 import errno
 import time
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +15,7 @@ from client import courses
 from client.connection import Connection
 from client.failure import Failed, Failure, escaped, from_errno
 from client.fields import Address
+from client.latencies import Latencies
 from client.loop import Alarm, Loop
 from client.payload import Constant, Reply, Source, Voice
 from client.replies import Replies
@@ -111,8 +111,8 @@ class Player:
         self.claimed = 0
         self.claimed_replies = 0
         self.asked_at: float | None = None
-        self.latencies: deque[tuple[float, float]] = deque(maxlen=setting.latencies)
-        self.pauses: deque[tuple[float, float | None]] = deque(maxlen=_PAUSES)
+        self.latencies = Latencies(setting.latencies)
+        self.pauses: list[tuple[float, float | None]] = []
         self.closed_at: float | None = None
         self.flooded: str | None = None
         self.said = ""
@@ -196,8 +196,8 @@ class Player:
     def report(self) -> dict[str, object]:
         """The connection's report, as in docs/protocol.md."""
         return self.state() | {
-            "silent": [[_rounded(start), _rounded(end)] for start, end in self.pauses],
-            "latencies": [[round(at, 6), round(took, 6)] for at, took in self.latencies],
+            "silent": [[_rounded(start), _rounded(end)] for start, end in self.pauses[-_PAUSES:]],
+            "latencies": self.latencies.pairs(),
         }
 
     def state(self) -> dict[str, object]:

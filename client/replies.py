@@ -11,6 +11,9 @@ UNASKED = 64 * 1024
 _BEFORE, _AROUND = 16, 64
 
 
+_Debt = tuple[Source, int, int, bool]
+
+
 class Replies:
     """What one connection is owed, in order.
 
@@ -40,7 +43,7 @@ class Replies:
         self._at = 0
         self._end = 0
         self._optional = False
-        self._later: deque[tuple[Source, int, int, bool]] = deque()
+        self._later: deque[_Debt] | None = None
         self.owed = 0
         self.matched = 0
         self.complete = 0
@@ -58,14 +61,14 @@ class Replies:
             self._at = at
             self._end = end
         else:
-            self._later.append((source, at, end, False))
+            self._queue((source, at, end, False))
 
     def owe_perhaps(self, byte: bytes) -> None:
         """This byte may come next, or not.
 
         So urgent data is answered: a server that does not read it in line never sees it.
         """
-        self._later.append((Constant(byte), 0, 1, True))
+        self._queue((Constant(byte), 0, 1, True))
         if self._source is None:
             self._next()
 
@@ -129,6 +132,11 @@ class Replies:
                 return self.surplus()
             del self.said[UNASKED:]
         return None
+
+    def _queue(self, debt: _Debt) -> None:
+        if self._later is None:
+            self._later = deque()
+        self._later.append(debt)
 
     def _next(self) -> None:
         if self._later:

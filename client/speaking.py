@@ -60,7 +60,7 @@ def ask(player: "Player", step: script.Ask) -> Course:
                     player.stage.waiting(player)
                     telling = deadline
                     player.alarm.set(deadline)
-        player.latencies.append((asked_at, time.monotonic() - asked_at))
+        player.latencies.add(asked_at, time.monotonic() - asked_at)
         player.asked_at = None
     connection.reading = listening
     player.claimed = connection.received

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from client.group import latencies_kept
+from client.latencies import Latencies
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, Agent
 from tests.client.servers import Address, echoing_thousands, serving
@@ -278,6 +279,16 @@ def test_lateness_is_owned_up_to(agent: Agent) -> None:
     worst = max(late[0]["late_s"], answer["late_s"])
     assert late[0]["event"] == "late"
     assert worst >= 0.1
+
+
+def test_the_last_latencies_are_kept() -> None:
+    latencies = Latencies(3)
+    assert (latencies.last, latencies.pairs()) == (None, [])
+    for number in range(20):
+        latencies.add(number, number / 4)
+        first = max(0, number - 2)
+        assert latencies.pairs() == [[k, k / 4] for k in range(first, number + 1)]
+    assert latencies.last == 4.75
 
 
 def test_latencies_are_kept_within_a_line() -> None:
