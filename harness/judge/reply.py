@@ -173,6 +173,7 @@ def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: 
         f"{len(guilty)} of {total} connections of {name} were not served: {FATES.get(kind, kind)}",
         tuple(evidence),
         timed=kind not in WRONG_BYTES,
+        conditional=kind not in WRONG_BYTES,
     )
 
 
@@ -192,7 +193,8 @@ def _bystanders(scene: Scene) -> Iterator[Finding]:
     for name in sorted(scene.bystander_groups):
         for report in scene.reports_of(name):
             waited = _waits(scene, report)
-            before = [s for t, s in waited if not triggers or t + s < triggers[0]]
+            answered = report["latencies"]
+            before = [s for t, s in answered if not triggers or t + s < triggers[0]]
             usual = median(before) if before else 0.0
             bound = max(LATE_AFTER_S, LATE_AFTER_MEDIANS * usual) + excused
             late = [(t, s) for t, s in waited if s > bound]
