@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 def _judged(file: Path) -> Judgement:
     try:
         return judge(load(file))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file}: is not a record of a playing: {error!r}") from error
 
 
