@@ -1,0 +1,149 @@
+"""Healthy clients: when they are late, and whom an idle one does not blame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.judge import Level
+from tests.judge.playing import Observed, evidence, process, row, thread
+
+LOCAL = ["10.91.0.3", 40_000]
+
+# Requests of the warm-up.
+USUAL = [[10.0 + k, 0.01] for k in range(5)]
+
+
+def asked(seen: Observed, *took: float) -> list[list[float]]:
+    """Requests of which each took so long, one after the other, until now."""
+    begun = seen.t - sum(took)
+    return [[begun + sum(took[:k]), s] for k, s in enumerate(took)]
+
+
+def judged(*took: float, trigger_after: int = 5, excuse: float = 0.0) -> Any:
+    seen = Observed()
+    seen.t += sum(took)
+    waits = asked(seen, *took)
+    begun = waits[trigger_after - 1]
+    seen.records.append({"t": sum(begun) + 0.001, "source": "lab", "kind": "trigger", "groups": []})
+    if excuse:
+        seen.lab("excuse", seconds=excuse, why="the subject was stopped")
+    seen.bystander(latencies=waits)
+    seen.end()
+    return seen.judged().reply
+
+
+def test_prompt_answers_are_fine() -> None:
+    assert judged(*[0.01] * 20).level is Level.OK
+
+
+def test_an_answer_after_more_than_a_second_is_a_stall() -> None:
+    verdict = judged(*[0.01] * 5, 1.2)
+    [finding] = verdict.findings
+    assert finding.cause == "stalled"
+    assert finding.summary == "a healthy client waited 1.2 s for its answer (bound 1.0 s)"
+    assert "took 10.0 ms in the median before the trigger" in evidence(finding)
+
+
+def test_the_bound_grows_with_what_was_usual_before_the_trigger() -> None:
+    assert judged(*[0.2] * 5, 3.5).level is Level.OK
+    assert judged(*[0.2] * 5, 4.5).level is Level.FAILED
+
+
+def test_what_came_after_the_trigger_is_no_measure() -> None:
+    assert judged(*[0.01] * 5, *[0.9] * 20, 1.5).level is Level.FAILED
+
+
+def test_the_lab_s_own_hold_up_is_excused() -> None:
+    assert judged(*[0.01] * 5, 2.5, excuse=2.0).level is Level.OK
+    assert judged(*[0.01] * 5, 3.5, excuse=2.0).level is Level.FAILED
+
+
+def test_a_request_without_its_answer_counts_until_the_end() -> None:
+    seen = Observed()
+    since = seen.t
+    blocked = process(14, thread("recvfrom", fd=9, since_s=1.4))
+    stuck = row(["10.91.0.4", 50_003], inode=1_003, owners=[[14, 9]])
+    seen.t += 1.0
+    seen.snapshot(
+        "holder#0 waits for its answer", stuck, row(LOCAL, recv_q=30), processes=[blocked]
+    )
+    seen.t += 1.0
+    seen.bystander(outcome="running", unanswered=since)
+    seen.end()
+    [finding] = seen.judged().reply.findings
+    assert finding.cause == "stalled"
+    told = evidence(finding)
+    assert "waited 2.3 s" in told or "waited 2.4 s" in told
+    assert "30 bytes unread" in told
+    assert "was in recvfrom on descriptor 9, the connection of 10.91.0.4:50003, for 1.4 s" in told
+
+
+def test_a_stall_does_not_rest_on_what_was_not_proven() -> None:
+    seen = Observed()
+    seen.bystander(latencies=[*USUAL, [50.0, 3.0]])
+    seen.lab("unproven", reason="drop: no packet was taken")
+    seen.end()
+    assert seen.judged().reply.level is Level.FAILED
+
+
+def test_a_stall_is_a_measured_time() -> None:
+    seen = Observed()
+    seen.bystander(latencies=[*USUAL, [50.0, 3.0]])
+    seen.add("bystanders", event="late", late_s=0.4)
+    seen.end()
+    judgement = seen.judged()
+    assert judgement.reply.level is Level.UNKNOWN
+    [finding] = judgement.reply.findings
+    assert finding.summary == "harness too slow: the bystanders's own loop was 0.40 s late"
+    assert finding.evidence[0].startswith("in doubt: a healthy client waited 3.0 s")
+
+
+@pytest.mark.parametrize("kind", ["eof", "reset", "refused", "mismatch", "late"])
+def test_one_that_was_cut_off_was_not_served(kind: str) -> None:
+    seen = Observed()
+    failure = {"kind": kind, "step": "2", "errno": None, "at": 0, "expected": "a", "got": "b"}
+    seen.bystander(outcome="failed", failure=failure)
+    seen.end()
+    [finding] = seen.judged().reply.findings
+    assert finding.level is Level.FAILED
+    assert finding.summary.startswith("a healthy client was not served: ")
+
+
+def idle_holder(rested_s: float, kind: str, **promises: Any) -> Level:
+    """One whose connection ended after the harness had let it rest."""
+    seen = Observed(**promises)
+    failure = {"kind": kind, "step": "3", "errno": None, "at": 0, "expected": "a", "got": "b"}
+    since = seen.t
+    seen.t += rested_s
+    seen.bystander(outcome="failed", failure=failure, silent=[[since, since + rested_s]])
+    seen.end()
+    return seen.judged().reply.level
+
+
+def test_a_bystander_that_was_kept_idle_blames_nobody() -> None:
+    assert idle_holder(1.5, "eof", idle_timeout_s=2) is Level.OK
+    assert idle_holder(1.5, "reset", idle_timeout_s=2) is Level.OK
+
+
+def test_a_short_rest_is_no_excuse() -> None:
+    assert idle_holder(0.5, "eof", idle_timeout_s=2) is Level.FAILED
+
+
+def test_a_rest_excuses_nobody_who_promises_no_idle_timeout() -> None:
+    assert idle_holder(5.0, "eof") is Level.FAILED
+
+
+def test_a_rest_does_not_excuse_wrong_bytes() -> None:
+    assert idle_holder(1.5, "mismatch", idle_timeout_s=2) is Level.FAILED
+
+
+def test_a_rest_that_still_lasts_counts_until_the_end() -> None:
+    seen = Observed(idle_timeout_s=2)
+    failure = {"kind": "eof", "step": "3", "errno": None}
+    since = seen.t
+    seen.t += 3
+    seen.bystander(outcome="failed", failure=failure, silent=[[since, None]])
+    seen.end()
+    assert seen.judged().reply.level is Level.OK

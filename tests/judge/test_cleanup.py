@@ -1,0 +1,243 @@
+"""The cleanup verdict: dead sockets by identity, what is left after a round, the server's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.judge import Finding, Level
+from tests.judge.playing import (
+    LISTENER,
+    Observed,
+    client,
+    evidence,
+    listener,
+    process,
+    row,
+    thread,
+)
+
+
+def finding_of(seen: Observed) -> Finding:
+    """The only finding, which is on cleanup."""
+    seen.end()
+    judgement = seen.judged()
+    [finding] = judgement.cleanup.findings
+    assert judgement.reply.findings == ()
+    return finding
+
+
+def not_removed(*rows: dict[str, Any], inodes: tuple[int, ...] = (), **fields: Any) -> Finding:
+    """The finding on one dead connection, where the probe saw these rows last."""
+    seen = Observed()
+    seen.group("victim", must="nothing")
+    seen.report("victim#0")
+    seen.trigger("victim")
+    seen.snapshot("last", *rows, **fields)
+    seen.removal(client(0), held=False, inodes=inodes)
+    return finding_of(seen)
+
+
+class TestRemoval:
+    def test_what_is_gone_in_time_is_fine(self) -> None:
+        seen = Observed()
+        seen.removal(client(0), held=True)
+        seen.end()
+        assert seen.judged().level is Level.OK
+
+    def test_close_wait_is_told_with_queues_age_and_descriptor(self) -> None:
+        finding = not_removed(row(client(0), "CLOSE-WAIT", recv_q=1, send_q=300, age_s=3.2))
+        assert (finding.level, finding.cause) == (Level.FAILED, "CLOSE-WAIT")
+        assert finding.summary == (
+            "1 of 1 dead connections were not removed within 1.0 s (at once)"
+        )
+        assert (
+            "victim#0 10.91.0.4:50000: CLOSE-WAIT in the server's kernel, 1 bytes unread and "
+            "300 bytes unsent, seen for 3.2 s; descriptor 7 of process 14"
+        ) in finding.evidence
+
+    def test_a_dead_socket_is_known_by_its_inode(self) -> None:
+        leaky = process(fds={"3": f"socket:[{LISTENER}]", "9": "socket:[1234]"})
+        finding = not_removed(inodes=(1234,), processes=[leaky])
+        assert finding.cause == "descriptor leaked"
+        assert "its socket 1234 is dead, yet descriptor 9 of process 14 still holds it" in evidence(
+            finding
+        )
+
+    def test_one_socket_is_told_once(self) -> None:
+        leaky = process(fds={"7": "socket:[1000]"})
+        finding = not_removed(row(client(0), "CLOSE-WAIT"), inodes=(1_000,), processes=[leaky])
+        assert finding.summary.startswith("1 of 1 ")
+
+    def test_one_that_was_never_accepted(self) -> None:
+        finding = not_removed(row(client(0), "CLOSE-WAIT", inode=0, owners=[]))
+        assert finding.cause == "never accepted"
+        assert "; never accepted" in evidence(finding)
+
+    def test_one_that_lives_on(self) -> None:
+        assert not_removed(row(client(0))).cause == "not removed"
+
+    def test_what_the_threads_were_doing(self) -> None:
+        blocked = process(14, thread("sendto", fd=7, since_s=2.0))
+        finding = not_removed(row(client(0)), processes=[blocked])
+        assert (
+            "was in sendto on descriptor 7, the connection of victim#0 10.91.0.4:50000, for 2.0 s"
+            in evidence(finding)
+        )
+
+    def test_a_leak_is_not_reported_once_more_as_left_over(self) -> None:
+        seen = Observed()
+        dead = row(client(0), "CLOSE-WAIT")
+        seen.snapshot("last", dead)
+        seen.removal(client(0), held=False)
+        seen.snapshot("round 1", dead)
+        seen.settled(held=False)
+        finding_of(seen)
+
+    def test_a_removal_is_a_measured_time_and_rests_on_the_circumstance(self) -> None:
+        for doubt in ("late", "unproven"):
+            seen = Observed()
+            seen.snapshot("last", row(client(0), "CLOSE-WAIT"))
+            seen.removal(client(0), held=False)
+            if doubt == "late":
+                seen.add("probe", event="late", late_s=0.3)
+            else:
+                seen.lab("unproven", reason="drop: no packet was taken")
+            seen.end()
+            verdict = seen.judged().cleanup
+            assert verdict.level is Level.UNKNOWN
+            assert "CLOSE-WAIT in the server's kernel" in evidence(verdict.findings[0])
+
+
+class TestLeftOver:
+    def left(self, *rows: dict[str, Any], **fields: Any) -> Observed:
+        seen = Observed()
+        seen.group("one")
+        seen.report("one#0")
+        seen.snapshot("round 1", *rows, **fields)
+        seen.settled(held=False)
+        return seen
+
+    def test_a_socket_that_was_not_there_before(self) -> None:
+        finding = finding_of(self.left(row(client(0), "CLOSE-WAIT")))
+        assert finding.cause == "CLOSE-WAIT"
+        assert finding.summary == "1 sockets are left after round 1, not there before"
+        assert "one#0 10.91.0.4:50000: CLOSE-WAIT" in evidence(finding)
+
+    def test_a_descriptor_without_a_socket(self) -> None:
+        leaky = process(fds={"3": f"socket:[{LISTENER}]", "9": "socket:[1234]"})
+        finding = finding_of(self.left(processes=[leaky]))
+        assert finding.cause == "descriptor leaked"
+
+    @pytest.mark.parametrize("state", ["TIME-WAIT", "FIN-WAIT-2", "LAST-ACK", "FIN-WAIT-1"])
+    def test_what_the_kernel_alone_holds_is_no_leak(self, state: str) -> None:
+        seen = self.left(row(client(0), state, inode=0, owners=[]))
+        seen.end()
+        assert seen.judged().level is Level.OK
+
+    def test_neither_are_sockets_of_other_kinds(self) -> None:
+        talking = process(fds={"3": f"socket:[{LISTENER}]", "5": "socket:[77]"})
+        seen = self.left(processes=[talking], other_sockets=[77])
+        seen.end()
+        assert seen.judged().level is Level.OK
+
+    def test_what_was_there_before_is_not_blamed(self) -> None:
+        seen = Observed()
+        holder = row(["10.91.0.3", 40_000], inode=55)
+        known = process(fds={"3": f"socket:[{LISTENER}]", "5": "socket:[55]"})
+        seen.snapshot("round 1", holder, processes=[known])
+        settled = {"label": "round 1", "connections": 1, "peers": [["10.91.0.3", 40_000]]}
+        seen.lab("settled", held=False, inodes=[LISTENER, 55], **settled)
+        seen.end()
+        assert seen.judged().level is Level.OK
+
+
+class TestCalm:
+    def test_a_server_that_spins_after_the_scenario(self) -> None:
+        seen = Observed()
+        seen.lab("calm", when="before the scenario", held=True, seen=None)
+        seen.snapshot("last", processes=[process(14, thread(None))])
+        seen.lab("calm", when="after round 1", held=False, seen="0.98 of a CPU over 0.2 s")
+        finding = finding_of(seen)
+        assert finding.cause == "spins"
+        assert "(after round 1)" in finding.summary
+        assert finding.evidence[0] == "0.98 of a CPU over 0.2 s"
+        assert "was running (no system call)" in evidence(finding)
+
+    def restless(self, scenario: str) -> Level:
+        seen = Observed(scenario)
+        seen.lab("calm", when="before the scenario", held=False, seen="1.0 of a CPU")
+        seen.end()
+        return seen.judged().cleanup.level
+
+    def test_one_that_never_rests_is_named_by_one_scenario_only(self) -> None:
+        assert self.restless("connect.one") is Level.OK
+        assert self.restless("resource.idle-cpu") is Level.FAILED
+
+    def test_a_late_probe_cannot_say_so(self) -> None:
+        seen = Observed()
+        seen.lab("calm", when="before the scenario", held=True, seen=None)
+        seen.lab("calm", when="after round 1", held=False, seen="0.98 of a CPU")
+        seen.add("probe", event="late", late_s=0.5)
+        seen.end()
+        assert seen.judged().cleanup.level is Level.UNKNOWN
+
+
+class TestStop:
+    def stopped(self, status: int | None, allowed: list[int] | None) -> Observed:
+        seen = Observed("lifecycle.sigterm")
+        seen.snapshot("stopped", processes=[process(14, thread("futex", since_s=3.0))])
+        seen.lab("stop", status=status, within_s=3.0, asked="SIGTERM", allowed=allowed)
+        seen.end("stopping", status=status)
+        return seen
+
+    def test_an_end_as_promised(self) -> None:
+        assert self.stopped(0, [0]).judged().level is Level.OK
+        assert self.stopped(-9, None).judged().level is Level.OK
+
+    def test_one_that_runs_on(self) -> None:
+        [finding] = self.stopped(None, [0]).judged().cleanup.findings
+        assert finding.cause == "does not stop"
+        assert finding.summary == "it still runs 3.0 s after SIGTERM"
+        assert "was in futex, for 3.0 s" in evidence(finding)
+        assert "its log: stopping" in finding.evidence
+
+    @pytest.mark.parametrize(
+        ("status", "words"), [(1, "exit status 1"), (-15, "killed by SIGTERM"), (-50, "signal 50")]
+    )
+    def test_a_wrong_status(self, status: int, words: str) -> None:
+        [finding] = self.stopped(status, [0]).judged().cleanup.findings
+        assert finding.cause == "exit status"
+        assert words in finding.summary
+        assert "expected exit status 0" in finding.summary
+
+    def test_a_status_is_no_matter_of_time(self) -> None:
+        seen = self.stopped(1, [0])
+        seen.add("probe", event="late", late_s=2.0)
+        assert seen.judged().cleanup.level is Level.FAILED
+
+
+def test_memory_over_its_bound() -> None:
+    seen = Observed("slow.never-reader")
+    mib = 1 << 20
+    growth = {"before": 12 * mib, "offered": 256 * mib, "allowed": 64 * mib, "how": "in floods"}
+    seen.lab("growth", grown=64 * mib, **growth)
+    seen.end()
+    assert seen.judged().level is Level.OK
+    seen.lab("growth", grown=200 * mib, **growth)
+    seen.add("probe", event="late", late_s=2.0)
+    [finding] = seen.judged().cleanup.findings
+    assert (finding.level, finding.cause) == (Level.FAILED, "memory unbounded")
+    assert finding.summary == (
+        "resident memory grew by 200 MiB while 256 MiB were offered (allowed: 64 MiB)"
+    )
+    assert finding.evidence == ("at first 12 MiB, in floods",)
+
+
+def test_a_listener_is_never_a_leftover() -> None:
+    seen = Observed()
+    seen.snapshot("round 1", listener())
+    seen.settled(held=False)
+    seen.end()
+    assert seen.judged().level is Level.OK

@@ -1,0 +1,103 @@
+"""`python -m harness judge RUN`: a saved playing is judged again, by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from harness.judge import judge
+from harness.observations import Recorder, load
+from tests.judge.playing import Observed, client, row
+
+
+def passed(label: str = "connect.one") -> Observed:
+    seen = Observed(label)
+    seen.group("one")
+    seen.report("one#0", "ok")
+    seen.end("served")
+    return seen
+
+
+def failed() -> Observed:
+    seen = Observed("disconnect.fin-idle")
+    seen.group("closer", must="nothing")
+    seen.report("closer#0", "ok")
+    seen.snapshot("last", row(client(0), "CLOSE-WAIT"))
+    seen.removal(client(0), held=False)
+    seen.end("[bold]no markup[/] 空山")
+    return seen
+
+
+def save(seen: Observed, path: Path) -> Path:
+    recorder = Recorder(path)
+    for record in seen.records:
+        recorder.add(record["source"], record)
+    recorder.close()
+    return path
+
+
+@pytest.mark.parametrize("make", [passed, failed])
+def test_a_saved_playing_gives_the_same_verdicts(
+    make: Callable[[], Observed], tmp_path: Path
+) -> None:
+    seen = make()
+    path = save(seen, tmp_path / "runs" / "one.ndjson")
+    assert load(path) == seen.records
+    assert judge(load(path)) == seen.judged()
+
+
+def test_a_pass_is_status_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", str(save(passed(), tmp_path / "one.ndjson"))]) == 0
+    assert capsys.readouterr().out.split() == [
+        *("connect.one", "reply", "OK", "cleanup", "OK", "one.ndjson")
+    ]
+
+
+def test_a_failure_is_status_1_with_its_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["judge", str(save(failed(), tmp_path / "it.ndjson"))]) == 1
+    said = capsys.readouterr().out
+    assert "cleanup FAILED" in said
+    assert "closer#0 10.91.0.4:50000: CLOSE-WAIT in the server's kernel" in said
+
+
+def test_unknown_is_status_1(tmp_path: Path) -> None:
+    seen = passed()
+    seen.lab("unproven", reason="drop: no packet was taken")
+    assert main(["judge", str(save(seen, tmp_path / "it.ndjson"))]) == 1
+
+
+def test_a_folder_is_judged_file_by_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(passed("connect.one"), tmp_path / "a.ndjson")
+    save(failed(), tmp_path / "b.ndjson")
+    save(passed("connect.churn"), tmp_path / "c.ndjson")
+    (tmp_path / "a.pcapng").write_bytes(b"no record")
+    assert main(["judge", str(tmp_path)]) == 1
+    first = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "]
+    assert first == ["connect.one", "disconnect.fin-idle", "connect.churn"]
+
+
+@pytest.mark.parametrize("text", ["no JSON\n", "{}\n", "[1]\n", "", '{"kind": "group"}\n', "\xff"])
+def test_what_is_no_record_of_a_playing_is_told_in_one_line(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "notes.ndjson"
+    path.write_bytes(text.encode("latin-1"))
+    assert main(["judge", str(path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"iolab: {path}: is not a record of a playing")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.ndjson", ""])
+def test_what_is_not_there_is_told_in_one_line(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["judge", str(tmp_path / name)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "RUN: must be a folder with .ndjson files, or one of them" in line

@@ -1,0 +1,148 @@
+"""Doubt: what makes UNKNOWN of a verdict, and what no doubt can excuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.judge import SIDES, Judgement, Level
+from tests.judge.playing import Observed, client, row
+
+UNPROVEN: list[tuple[dict[str, Any], str]] = [
+    (
+        {"kind": "proof", "claim": "mid-reply: unsent bytes", "held": False, "seen": None},
+        "the circumstance was not seen: mid-reply: unsent bytes",
+    ),
+    (
+        {"kind": "unproven", "reason": "drop: no packet was taken (0 matched)"},
+        "the fault was not seen: drop: no packet was taken (0 matched)",
+    ),
+    (
+        {"event": "wire-fault", "reason": "the engine has died"},
+        "the wire cannot be trusted: the engine has died",
+    ),
+    (
+        {"kind": "aborted", "error": "actors: play: it has ended"},
+        "the scenario could not go on: actors: play: it has ended",
+    ),
+]
+unproven = pytest.mark.parametrize(("record", "reason"), UNPROVEN)
+
+
+def playing(*doubts: dict[str, Any], fails: str = "") -> Judgement:
+    """One connection, well served or failing so, and what is in doubt."""
+    seen = Observed()
+    seen.group("one")
+    if fails:
+        seen.failed("one#0", fails)
+    else:
+        seen.report("one#0")
+    for doubt in doubts:
+        seen.add("probe", **doubt)
+    seen.end()
+    return seen.judged()
+
+
+@unproven
+def test_nothing_passes_without_its_proof(record: dict[str, Any], reason: str) -> None:
+    judgement = playing(record)
+    for side in SIDES:
+        verdict = judgement.side(side)
+        assert verdict.level is Level.UNKNOWN
+        assert verdict.findings[0].summary == reason
+    assert judgement.doubts == (reason,)
+
+
+@unproven
+def test_nobody_is_blamed_without_proof(record: dict[str, Any], reason: str) -> None:
+    judgement = playing(record, fails="eof")
+    [finding] = judgement.reply.findings
+    assert (finding.level, finding.summary) == (Level.UNKNOWN, reason)
+    assert finding.evidence[0].startswith("in doubt: 1 of 1 connections of one were not served")
+    assert "one#0 10.91.0.4:50000: eof" in finding.evidence[1]
+
+
+def test_all_reasons_are_told() -> None:
+    judgement = playing(*(record for record, _ in UNPROVEN))
+    assert judgement.doubts == tuple(reason for _, reason in UNPROVEN)
+    finding = judgement.reply.findings[0]
+    assert (finding.summary, *finding.evidence) == judgement.doubts
+
+
+def test_a_proof_that_held_is_no_doubt() -> None:
+    assert playing({"kind": "proof", "claim": "x", "held": True, "seen": None}).level is Level.OK
+
+
+@pytest.mark.parametrize("kind", ["mismatch", "surplus"])
+def test_wrong_bytes_are_wrong_at_any_speed(kind: str) -> None:
+    judgement = playing({"event": "late", "late_s": 5.0}, fails=kind)
+    assert judgement.reply.level is Level.FAILED
+
+
+@unproven
+@pytest.mark.parametrize("kind", ["mismatch", "surplus"])
+def test_wrong_bytes_are_wrong_whatever_is_in_doubt(
+    record: dict[str, Any], reason: str, kind: str
+) -> None:
+    assert playing(record, fails=kind).reply.level is Level.FAILED
+
+
+class TestSlowHarness:
+    def late(self, late_s: float, fails: str = "", **fields: Any) -> Judgement:
+        return playing({"event": "late", "late_s": late_s, **fields}, fails=fails)
+
+    def test_it_makes_unknown_of_a_failure_in_time(self) -> None:
+        judgement = self.late(0.31, fails="late")
+        assert judgement.reply.level is Level.UNKNOWN
+        assert judgement.reply.findings[0].summary == (
+            "harness too slow: the probe's own loop was 0.31 s late"
+        )
+
+    def test_it_never_makes_a_failure_or_a_doubt_of_a_pass(self) -> None:
+        assert self.late(30.0).level is Level.OK
+
+    def test_a_little_lateness_is_no_excuse(self) -> None:
+        assert self.late(0.19, fails="late").reply.level is Level.FAILED
+
+    def test_the_worst_of_each_process_is_told_once(self) -> None:
+        doubts = playing(
+            *({"event": "late", "late_s": late, "t": 1.0} for late in (0.3, 0.9, 0.5))
+        ).doubts
+        assert doubts == ("harness too slow: the probe's own loop was 0.90 s late",)
+
+    def test_what_is_allowed_stays_so(self) -> None:
+        seen = Observed()
+        seen.group("over", must="ended")
+        seen.failed("over#0", "reset")
+        seen.add("probe", event="late", late_s=1.0)
+        seen.end()
+        assert seen.judged().reply.level is Level.NON_STRICT
+
+
+def test_one_side_that_failed_leaves_the_other_in_doubt() -> None:
+    judgement = playing(UNPROVEN[0][0], fails="mismatch")
+    assert judgement.reply.level is Level.FAILED
+    assert judgement.cleanup.level is Level.UNKNOWN
+    assert judgement.level is Level.FAILED
+
+
+def test_the_gravest_finding_decides_and_stands_first() -> None:
+    seen = Observed()
+    seen.lab("policy", of_what="an overlong line", seen="was cut")
+    seen.group("over", must="ended")
+    seen.failed("over#0", "reset")
+    seen.group("one")
+    seen.failed("one#0", "mismatch")
+    seen.end()
+    levels = [finding.level for finding in seen.judged().reply.findings]
+    assert levels == [Level.FAILED, Level.NON_STRICT, Level.INFORMATIONAL]
+
+
+def test_a_playing_that_broke_off_has_no_end_and_is_judged_all_the_same() -> None:
+    seen = Observed()
+    seen.group("one")
+    seen.failed("one#0", "late")
+    seen.snapshot("last", row(client(0)))
+    seen.lab("aborted", error="probe: wait: it has ended")
+    assert seen.judged().level is Level.UNKNOWN
