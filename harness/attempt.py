@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.backends.base import LabNodes
+from harness.backends.base import BackendError, LabNodes
 from harness.channel import ChannelError
 from harness.faults.base import Unproven
 from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
@@ -55,7 +55,7 @@ class Attempt:
                 self._play_rounds()
         except Unproven as error:
             lab.record("unproven", reason=str(error))
-        except ChannelError as error:
+        except (ChannelError, BackendError, OSError) as error:
             lab.record("aborted", error=str(error))
         finally:
             self._put_on_record(self._last_words)
@@ -142,5 +142,5 @@ class Attempt:
         """A lab that broke must not hide what was seen in it before."""
         try:
             act()
-        except (ChannelError, Unproven, OSError) as error:
+        except (ChannelError, BackendError, Unproven, OSError) as error:
             self.lab.record("aborted", error=str(error))

@@ -153,6 +153,7 @@ class Lab:
         *steps: Step,
         count: int = 1,
         must: Must = "served",
+        owed: int = 0,
         client: str = "actors",
         log: bool = True,
         bind: Address | None = None,
@@ -162,14 +163,15 @@ class Lab:
         `must` is what the judge demands of their replies: `served` (every step succeeds),
         `served-or-refused` (or they are turned away clearly: never left hanging) or `nothing`
         (the scenario cuts them off itself; wrong bytes are wrong all the same). `ended` is
-        `served`, where the steps expect an end by the server: better by a FIN than by a reset.
+        `served`, where the steps expect an end by the server: better by a FIN than by a reset, and
+        after at least `owed` replies.
         """
         if self.round > 1:
             name = f"{name}@{self.round}"
         agent = self.client(client)
         group = Group(self, agent, name, count)
         self.groups[name] = group
-        self.record("group", group=name, must=must, count=count, client=client)
+        self.record("group", group=name, must=must, owed=owed, count=count, client=client)
         agent.channel.request(
             "play",
             group=name,

@@ -51,11 +51,18 @@ class Probe:
         snapshot = self.snapshot("memory")
         return sum(process["rss"] for process in snapshot["processes"])
 
-    def survivors(self) -> list[Record]:
-        """Processes of the subject that outlive its main process, with the sockets they hold."""
+    def survivors(self) -> tuple[list[Record], list[int]]:
+        """Processes of the subject that outlive its main process; which of them hold its listener."""
         if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
-            return []
-        return list(self.snapshot("survivors")["processes"])
+            return [], []
+        snapshot = self.snapshot("survivors")
+        listeners = {
+            pid
+            for row in snapshot["sockets"]
+            if row["state"] == "LISTEN"
+            for pid, _ in row["owners"]
+        }
+        return list(snapshot["processes"]), sorted(listeners)
 
     def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
         """Whether a rule of the wire has taken so many packets in time."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, register
+from harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
     from harness.lab import Lab
+
+ANSWERS_WITHIN_S = 5.0
 
 
 @register
@@ -18,14 +20,21 @@ class FreezeClient(Fault):
 
     name = "freeze-client"
     what = "SIGSTOP to a client's process: its kernel goes on acknowledging"
-    shown_by = "the process is seen stopped"
+    shown_by = "the process is seen stopped; what it is asked it answers only when healed"
 
     client: str
 
     def inject(self, lab: Lab) -> Seen:
-        lab.client(self.client).process.signal("SIGSTOP")
+        client = lab.client(self.client)
+        client.process.signal("SIGSTOP")
+        self._question = client.channel.send("report")
         return {"client": self.client, "state": "stopped"}
 
     def heal(self, lab: Lab) -> Seen:
-        lab.client(self.client).process.signal("SIGCONT")
+        client = lab.client(self.client)
+        answered = self._question.done()
+        client.process.signal("SIGCONT")
+        if answered:
+            raise Unproven("freeze-client: the client answered while it was to stand still")
+        client.channel.result(self._question, ANSWERS_WITHIN_S)
         return {"client": self.client, "state": "running"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, register
+from harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
     from harness.lab import Lab
@@ -23,9 +23,13 @@ class KillClient(Fault):
     client: str
 
     def inject(self, lab: Lab) -> Seen:
-        lab.client(self.client).process.signal("SIGKILL")
+        process = lab.client(self.client).process
+        process.signal("SIGKILL")
+        status = process.wait(0.0)
+        if status is None:
+            raise Unproven("kill-client: the client's process was not seen dead")
         lab.forget_client(self.client)
-        return {"client": self.client, "state": "dead"}
+        return {"client": self.client, "status": status}
 
     def heal(self, lab: Lab) -> Seen:
         return {"client": self.client, "state": "dead, as it stays"}

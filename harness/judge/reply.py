@@ -100,6 +100,7 @@ def _scripts(scene: Scene) -> Iterator[Finding]:
             continue
         reports = scene.reports_of(name)
         if group["must"] == "ended":
+            yield from _lost_replies(scene, name, reports, group["owed"])
             yield from _unkind_ends(name, reports)
         for kind, guilty in _by_kind(reports, group["must"]).items():
             yield _shortfall(scene, name, kind, guilty, len(reports))
@@ -133,6 +134,25 @@ def _unready(scene: Scene, name: str, reports: list[Record]) -> Iterator[Finding
     for kind, some in _by_kind(guilty, "served").items():
         if kind not in WRONG_BYTES:
             yield replace(_shortfall(scene, name, kind, some, len(reports)), conditional=False)
+
+
+def _lost_replies(scene: Scene, name: str, reports: list[Record], owed: int) -> Iterator[Finding]:
+    """An end by the server, whatever its reason, must not take away replies that it owes."""
+    short = [report for report in reports if report["replies"] < owed]
+    if short:
+        yield Finding(
+            "reply",
+            Level.FAILED,
+            "owed replies lost",
+            f"{len(short)} of {len(reports)} connections of {name} were ended and lost replies "
+            "that they were owed",
+            (
+                *words.listed([words.outcome(report) for report in short], "connections"),
+                *words.log_tail(scene.end),
+                *words.ladder(scene, short[0].get("local")),
+            ),
+            timed=False,
+        )
 
 
 def _unkind_ends(name: str, reports: list[Record]) -> Iterator[Finding]:
@@ -289,12 +309,12 @@ def _restarts(scene: Scene) -> Iterator[Finding]:
                 (*left, *words.log_tail(scene.end, lines=12)),
                 conditional=False,
             )
-        elif left:
+        elif kept:
             yield Finding(
                 "reply",
                 Level.FAILED,
                 "children outlive it",
-                "children of the killed server go on beside the one that was started again",
+                "children of the killed server keep its listener beside the one that was started again",
                 left,
                 conditional=False,
             )

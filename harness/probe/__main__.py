@@ -25,6 +25,8 @@ from harness.probe.subject import Subject
 from harness.probe.witness import Witness
 from harness.wire import Wire
 
+PRIORITY = -10
+
 
 class Probe:
     """One probe on its standard input and output."""
@@ -97,6 +99,10 @@ def main() -> None:
     # Ctrl-C is the harness's to act on. A leader of a process group has to stay where it is.
     with contextlib.suppress(PermissionError):
         os.setsid()
+    # The witness must not be late because others are busy, and needs little. Where it may not ask for
+    # more, its lateness is on record all the same.
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     probe = Probe()
     # Snapshots make many objects and no cycles: what the modules made need not be searched again.
     gc.collect()

@@ -129,6 +129,24 @@ def cpu_s(pid: int) -> float:
         raise ProcessLookupError(*error.args) from None
 
 
+def queued_s(pid: int) -> float:
+    """For how long the threads that it has now were runnable and had no CPU (schedstat).
+
+    0 where the kernel keeps no such statistics. ProcessLookupError when the process is gone.
+    """
+    waited_ns = 0
+    try:
+        with os.scandir(f"/proc/{pid}/task") as tasks:
+            for task in tasks:
+                try:
+                    waited_ns += int(read(f"{task.path}/schedstat").split()[1])
+                except GONE:
+                    continue
+    except FileNotFoundError as error:
+        raise ProcessLookupError(*error.args) from None
+    return waited_ns / 1e9
+
+
 def threads(pid: int) -> list[Thread]:
     """The threads of a process. Those of a zombie have no system call and no switches."""
     found = []

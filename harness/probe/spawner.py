@@ -227,6 +227,8 @@ def _before_exec(limit: int | None) -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:
+        # The subject is not to have the priority of its witness.
+        os.setpriority(os.PRIO_PROCESS, 0, max(0, os.getpriority(os.PRIO_PROCESS, 0)))
         # After the change of user, which would clear it (prctl(2)).
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # the probe died before the line above

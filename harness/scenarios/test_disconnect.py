@@ -359,6 +359,7 @@ def test_server_first_oversize(lab: Lab) -> None:
         hang(past_end=True),
         count=4,
         must="ended",
+        owed=1,
     )
     told.reached("ready", within_s=10)
     lab.trigger(told)

@@ -25,7 +25,7 @@ def test_sigterm(lab: Lab) -> None:
     size = min(lab.promises.max_message or 65536, 8 << 20)
     in_flight = lab.play(
         "in-flight",
-        connect(receive_buffer=65536),
+        connect(receive_buffer=8192),
         {"do": "read", "on": False},
         send(size=size),
         wait("go", mark="ready"),
@@ -71,9 +71,9 @@ def test_restart(lab: Lab) -> None:
     lab.stop_subject("SIGKILL")
     lab.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
     clients.reached("told")
-    survivors = lab.probe.survivors()
+    survivors, listeners = lab.probe.survivors()
     if survivors:
-        lab.record("survivors", processes=survivors)
+        lab.record("survivors", processes=survivors, listeners=listeners)
         lab.start_again()
         return
     lab.prove_by(

@@ -152,6 +152,23 @@ def test_pipelined(lab: Lab) -> None:
         expect(within_s=20),
         close(),
     ).ended(within_s=30)
+    asking = lab.play(
+        "asks-on",
+        connect(receive_buffer=8192),
+        {"do": "read", "on": False},
+        send(size=min(largest(lab), 8 * MIB)),
+        wait("go", mark="ready"),
+        send("and one more thing", times=3),
+        wait("read", mark="asked"),
+        expect(within_s=25),
+        ask("and after all that", within_s=10),
+        close(),
+    )
+    asking.reached("ready", within_s=15)
+    asking.go()
+    asking.reached("asked")
+    asking.go("read")
+    asking.ended(within_s=40)
     lab.play(
         "greedy",
         connect(),
