@@ -109,6 +109,13 @@ class Driver:
         self.wait({"listening": port})
         return pid, port
 
+    def alone(self, pid: int) -> Message:
+        """That process, once it is all that is left of the subject."""
+        while True:
+            found = self.snapshot()["processes"]
+            if [one["pid"] for one in found] == [pid]:
+                return dict(found[0])
+
     def line(self, pid: int) -> str:
         """The next line that a spawned process prints."""
         text = self._printed.pop(pid, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -28,11 +29,17 @@ def refusal(wrapper: Sequence[str]) -> str | None:
 WHY_NOT = refusal(CELL)
 needs_namespaces = pytest.mark.skipif(WHY_NOT is not None, reason=f"no namespaces: {WHY_NOT}")
 
+either_pid = pytest.mark.parametrize(
+    "cell", [True, False], ids=["pid-1", "beside-pid-1"], indirect=True
+)
+
 
 @pytest.fixture
-def cell() -> Iterator[Driver]:
-    """A probe that is PID 1 and root of namespaces of its own, the loopback interface up."""
-    driver = Driver((*CELL, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
+def cell(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    """A probe that is root of namespaces of its own, and PID 1 unless its parameter is false."""
+    as_pid_1 = getattr(request, "param", True)
+    run = 'exec "$@"' if as_pid_1 else '"$@"; exit $?'
+    driver = Driver((*CELL, "sh", "-c", f"ip link set lo up; {run}", "sh"))
     try:
         yield driver
     finally:
@@ -57,13 +64,13 @@ def test_pid_1_of_a_user_namespace(cell: Driver) -> None:
 def test_pid_1_reaps_what_it_adopts(cell: Driver) -> None:
     starter, _ = cell.subject("daemonize")
     daemon = int(cell.line(starter).split()[1])
-    (found,) = cell.wait({"main_exited": {}})["processes"]
-    assert (found["pid"], found["ppid"]) == (daemon, 1)
+    assert cell.alone(daemon)["ppid"] == 1
     cell.ask("signal", signal="KILL", who="all")
     assert cell.wait({"exited": {}})["processes"] == []
 
 
 @needs_namespaces
+@either_pid
 def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
     """As on Docker: it enters the namespaces from outside, with a mount namespace of its own."""
     cell.ask("mark")
@@ -83,6 +90,7 @@ def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
 
 
 @needs_namespaces
+@either_pid
 def test_mark_before_a_restart_keeps_the_child_that_outlived_main(cell: Driver) -> None:
     cell.ask("mark")
     with _engine(cell, "fork") as first:
@@ -113,16 +121,24 @@ def test_helper_in_the_probes_own_file_system_is_no_subject(cell: Driver) -> Non
         helper.communicate("go\n")
 
 
-def _engine(cell: Driver, subject: str) -> subprocess.Popen[str]:
-    """Start a subject as an engine would: from outside, with a mount namespace of its own."""
+@contextlib.contextmanager
+def _engine(cell: Driver, subject: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a subject as an engine would: from outside, with a mount namespace of its own.
+
+    What is left of it at the end dies with the cell's PID 1.
+    """
     flags = ["--user", "--net", "--pid", "--preserve-credentials"]
     enter = ["nsenter", f"--target={_pid_outside(cell)}", *flags, "unshare", "--mount"]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*enter, sys.executable, str(SUBJECTS), subject],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
+    ) as engine:
+        try:
+            yield engine
+        finally:
+            engine.kill()
 
 
 def _line(engine: subprocess.Popen[str]) -> str:

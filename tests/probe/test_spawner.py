@@ -31,12 +31,26 @@ def gone(pid: int) -> bool:
 
 
 def test_output_comes_before_the_end(probe: Driver) -> None:
-    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    code = (
+        "import os, signal\n"
+        "def end(number, frame): os.write(1, b'out'), os.write(2, b'err'), os._exit(3)\n"
+        "signal.signal(signal.SIGUSR1, end); print('there', flush=True); signal.pause()"
+    )
     pid = run(probe, code)
-    assert probe.line(pid) == "out"
+    assert probe.line(pid) == "there"
+    # The probe is to find the words and the end in one and the same moment.
+    os.kill(probe.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, probe.process.pid, os.WSTOPPED)
+    os.kill(pid, signal.SIGUSR1)
+    while processes.stat(f"/proc/{pid}").state != "Z":
+        os.sched_yield()
+    os.kill(probe.process.pid, signal.SIGCONT)
     ended = probe.event("exited", pid=pid)
     assert ended["status"] == 3
-    assert probe.event("output", pid=pid, stream="stderr")["t"] <= ended["t"]
+    for stream, word in (("stdout", "out"), ("stderr", "err")):
+        said = probe.event("output", pid=pid, stream=stream)
+        assert said["data"] == word
+        assert said["t"] <= ended["t"]
 
 
 def test_output_that_is_not_utf8_survives(probe: Driver) -> None:
@@ -110,11 +124,12 @@ def test_another_user_is_seen_whole(probe: Driver) -> None:
 
 
 def test_orphans_are_reaped(probe: Driver) -> None:
-    probe.subject("daemonize")
-    (daemon,) = probe.wait({"main_exited": {}})["processes"]
-    os.kill(daemon["pid"], signal.SIGKILL)
+    starter, _ = probe.subject("daemonize")
+    daemon = int(probe.line(starter).split()[1])
+    assert probe.alone(daemon)["ppid"] == probe.process.pid
+    os.kill(daemon, signal.SIGKILL)
     probe.wait({"exited": {}})
-    assert not os.path.exists(f"/proc/{daemon['pid']}")
+    assert not os.path.exists(f"/proc/{daemon}")
 
 
 def test_end_of_input_ends_all_descendants() -> None:
