@@ -18,7 +18,7 @@ from harness.judge import SIDES, Judgement, Level
 from harness.options import RUNS, Options
 from harness.pages import load_catalogue
 from harness.report import properties
-from harness.run import VARIABLE, current_id
+from harness.run import VARIABLE, current_id, new_id
 from harness.scenario import CATALOGUE, Scenario
 from harness.stage import Outcome, Playing, Stage
 from harness.subject import Subject
@@ -69,7 +69,7 @@ def start(config: pytest.Config) -> None:
         name = config.workerinput["iolab"]["backend"]  # type: ignore[attr-defined]
         config.stash[BACKEND] = choose.backend(name, current_id())
         return
-    run_id = os.environ[VARIABLE] = current_id()
+    run_id = os.environ[VARIABLE] = new_id()
     chosen, why = choose.choose(options.backend, run_id)
     print(why, flush=True)
     chosen.prepare()

@@ -52,7 +52,7 @@ class Probe:
         return sum(process["rss"] for process in snapshot["processes"])
 
     def survivors(self) -> tuple[list[Record], list[int]]:
-        """Processes of the subject that outlive its main process; which of them hold its listener."""
+        """Processes that outlive the subject's main process; which of them hold its listener."""
         if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
             return [], []
         snapshot = self.snapshot("survivors")

@@ -297,8 +297,13 @@ def _second(scene: Scene) -> Iterator[Finding]:
 
 
 def _restarts(scene: Scene) -> Iterator[Finding]:
-    survivors = [p for record in scene.of_kind("survivors") for p in record["processes"]]
-    left = tuple(f"{p['name']} (process {p['pid']}) outlived the main process" for p in survivors)
+    left = tuple(
+        f"{p['name']} (process {p['pid']}) outlived the main process"
+        + (", and keeps its listener" if p["pid"] in record["listeners"] else "")
+        for record in scene.of_kind("survivors")
+        for p in record["processes"]
+    )
+    kept = any(record["listeners"] for record in scene.of_kind("survivors"))
     for record in scene.of_kind("restart"):
         if not record["listening"]:
             yield Finding(
@@ -314,7 +319,7 @@ def _restarts(scene: Scene) -> Iterator[Finding]:
                 "reply",
                 Level.FAILED,
                 "children outlive it",
-                "children of the killed server keep its listener beside the one that was started again",
+                "children of the killed server keep its listener beside the one started again",
                 left,
                 conditional=False,
             )

@@ -99,8 +99,8 @@ def main() -> None:
     # Ctrl-C is the harness's to act on. A leader of a process group has to stay where it is.
     with contextlib.suppress(PermissionError):
         os.setsid()
-    # The witness must not be late because others are busy, and needs little. Where it may not ask for
-    # more, its lateness is on record all the same.
+    # The witness must not be late because others are busy, and needs little. Where it may not ask
+    # for more, its lateness is on record all the same.
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     probe = Probe()
