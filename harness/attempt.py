@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.backends.base import BackendError, LabNodes
@@ -15,6 +16,9 @@ from harness.steps import ask, close, connect
 
 if TYPE_CHECKING:
     from harness.stage import Playing
+
+# What a lab that cannot go on raises.
+BROKEN = (ChannelError, BackendError, OSError)
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
@@ -55,10 +59,10 @@ class Attempt:
                 self._play_rounds()
         except Unproven as error:
             lab.record("unproven", reason=str(error))
-        except (ChannelError, BackendError, OSError) as error:
+        except BROKEN as error:
             lab.record("aborted", error=str(error))
         finally:
-            self._put_on_record(self._last_words)
+            self._last_words()
 
     def close(self) -> None:
         """End the agents and the probe."""
@@ -126,21 +130,29 @@ class Attempt:
         return held
 
     def _last_words(self) -> None:
+        """Whatever was broken is whole again, and everybody tells how it fared."""
         lab = self.lab
-        lab.bystanders.leave()
+        # Faults first: behind one that a broken scenario has left, the bystanders would wait.
         for fault in reversed(tuple(lab.faults)):
-            lab.heal(fault)
-        lab.collect()
+            self._put_on_record(partial(lab.heal, fault))
+        self._put_on_record(lab.bystanders.leave)
+        self._put_on_record(lab.collect)
         if self.sees_packets:
-            lab.collect_packets()
+            self._put_on_record(lab.collect_packets)
+        self._put_on_record(self._end)
+
+    def _end(self) -> None:
+        lab = self.lab
         status = lab.process.wait(0) if lab.process else None
         if status is not None and not lab.over:
             lab.record("death", status=status)
         lab.record("end", status=status, log=list(lab.process.log()) if lab.process else [])
 
-    def _put_on_record(self, act: Callable[[], None]) -> None:
+    def _put_on_record(self, act: Callable[[], object]) -> None:
         """A lab that broke must not hide what was seen in it before."""
         try:
             act()
-        except (ChannelError, BackendError, Unproven, OSError) as error:
+        except Unproven as error:
+            self.lab.record("unproven", reason=str(error))
+        except BROKEN as error:
             self.lab.record("aborted", error=str(error))
