@@ -1,0 +1,44 @@
+"""A stage on the best backend that needs no engine, for tests that play real scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import run
+from harness.backends import choose
+from harness.backends.base import Backend, BackendUnavailable
+from harness.stage import Stage
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The catalogue marks its scenarios when it is imported, here without its own conftest.
+    config.addinivalue_line("markers", "scenario(entry): a scenario of the catalogue")
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    """`namespaces` where they are allowed; else `processes`, which have no wire and no cable."""
+    for name in ("namespaces", "processes"):
+        backend = choose.backend(name, run.new_id())
+        try:
+            backend.check()
+        except BackendUnavailable as reason:
+            print(f"not {name}: {reason}")
+            continue
+        break
+    else:
+        pytest.skip("no backend works here without an engine")
+    try:
+        backend.prepare()
+        yield backend
+    finally:
+        backend.close()
+
+
+@pytest.fixture
+def stage(backend: Backend, tmp_path: Path) -> Stage:
+    """Where a test plays; its observations are the test's own."""
+    return Stage(backend, tmp_path)

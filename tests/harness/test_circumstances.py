@@ -1,0 +1,121 @@
+"""What a scenario's name claims is proven: without the circumstance it ends UNKNOWN, never OK."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness.clients import Group
+from harness.faults.base import Seen
+from harness.faults.stop_subject import StopSubject
+from harness.judge import Level
+from harness.lab import Lab
+from harness.stage import Stage
+from harness.steps import Step, close, expect
+from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
+
+pytestmark = pytest.mark.usefixtures("_once")
+
+
+@pytest.fixture
+def _once(monkeypatch: pytest.MonkeyPatch) -> None:
+    once(monkeypatch)
+
+
+def reads_everything(steps: list[Step]) -> list[Step]:
+    """They read the whole reply before they say that they are ready."""
+    reading = [step for step in steps if step != {"do": "read", "on": False}]
+    ready = next(k for k, step in enumerate(reading) if step["do"] == "wait")
+    return [*reading[:ready], expect(), *reading[ready:]]
+
+
+def says_nothing(steps: list[Step]) -> list[Step]:
+    return [step for step in steps if step["do"] != "send"]
+
+
+def closes_instead(steps: list[Step]) -> list[Step]:
+    return [close() if step["do"] == "reset" else step for step in steps]
+
+
+def unfrozen(fault: StopSubject, lab: Lab) -> Seen:
+    """A freeze that does not freeze."""
+    fault._since = time.monotonic()
+    return {"stopped": []}
+
+
+@pytest.mark.parametrize(
+    "id", ["disconnect.fin-mid-reply", "disconnect.rst-mid-reply", "vanish.mid-reply"]
+)
+def test_mid_reply_with_clients_that_read(
+    id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, reads_everything)
+    hopeless(monkeypatch, "mid-reply")
+    assert "mid-reply: unsent bytes" in doubt_of(play(stage, of_the_catalogue(id)))
+
+
+@pytest.mark.xfail(
+    reason="the proof holds for an empty queue too: it lacks `bytes_received_at_least`",
+    strict=False,
+)
+@pytest.mark.parametrize(
+    "id", ["disconnect.fin-mid-message", "disconnect.rst-mid-message", "vanish.mid-message"]
+)
+def test_mid_message_with_nothing_sent(
+    id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, says_nothing)
+    hopeless(monkeypatch, "mid-message")
+    assert "mid-message: the server has read the part" in doubt_of(
+        play(stage, of_the_catalogue(id))
+    )
+
+
+@pytest.mark.parametrize("case", ["mute", "spoken"])
+@pytest.mark.parametrize("id", ["connect.fin-before-accept", "connect.rst-before-accept"])
+def test_before_accept_without_the_stop(
+    id: str, case: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopSubject, "inject", unfrozen)
+    hopeless(monkeypatch, "before accept")
+    outcome = play(stage, of_the_catalogue(id), case=case)
+    assert "before accept: they wait in the accept queue" in doubt_of(outcome)
+
+
+def test_over_the_backlog_with_two_connections(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, lambda steps: steps, count=2)
+    hopeless(monkeypatch, "over the backlog")
+    outcome = play(stage, of_the_catalogue("connect.burst-over-backlog"))
+    assert "over the backlog" in doubt_of(outcome)
+
+
+def test_readable_and_reset_without_the_reset(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, closes_instead)
+    hopeless(monkeypatch, "the reset arrived")
+    outcome = play(stage, of_the_catalogue("disconnect.readable-and-reset"))
+    assert "the reset arrived" in doubt_of(outcome)
+
+
+def test_readable_and_reset_without_the_stop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StopSubject, "inject", unfrozen)
+    hopeless(monkeypatch, "data arrived")
+    outcome = play(stage, of_the_catalogue("disconnect.readable-and-reset"))
+    assert "data arrived" in doubt_of(outcome)
+
+
+def test_unread_with_clients_that_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Group.has_unread
+    monkeypatch.setattr(Group, "has_unread", lambda group, k: real(group, k, within_s=0.3))
+    instead(monkeypatch, reads_everything)
+    outcome = play(stage, of_the_catalogue("disconnect.unread"))
+    assert "the reply lies unread in the client's socket" in doubt_of(outcome)
+
+
+def test_the_same_with_its_circumstances_passes(stage: Stage) -> None:
+    outcome = play(stage, of_the_catalogue("disconnect.readable-and-reset"))
+    assert outcome.judgement.level is Level.OK, outcome.judgement
