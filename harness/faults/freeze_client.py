@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,10 @@ class FreezeClient(Fault):
 
     def inject(self, lab: Lab) -> Seen:
         client = lab.client(self.client)
+        since = time.monotonic()
         client.process.signal("SIGSTOP")
         self._question = client.channel.send("report")
-        return {"client": self.client, "state": "stopped"}
+        return {"client": self.client, "state": "stopped", "since": since}
 
     def heal(self, lab: Lab) -> Seen:
         client = lab.client(self.client)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from harness.judge.reply import LATE_AFTER_S
-from harness.judge.scene import Scene
+from harness.judge.scene import Record, Scene
 
 # An agent or probe whose own loop was late by more than this share of a bystander's bound cannot
 # say that the subject was late.
 LATENESS_ALLOWED_S = LATE_AFTER_S / 5
+
+# The fault by which a client is late because the lab wants it so.
+FREEZE = "freeze-client"
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,27 @@ def _unproven(scene: Scene) -> Iterator[Doubt]:
 def _slow(scene: Scene) -> Iterator[Doubt]:
     worst: dict[str, float] = {}
     for event in scene.events("late"):
-        if event["late_s"] > LATENESS_ALLOWED_S:
-            source = event["source"]
-            worst[source] = max(worst.get(source, 0.0), event["late_s"])
+        source, late = event["source"], event["late_s"] - _frozen_for(scene, event)
+        if late > LATENESS_ALLOWED_S:
+            worst[source] = max(worst.get(source, 0.0), late)
     for source, late in worst.items():
         yield Doubt(f"harness too slow: the {source}'s own loop was {late:.2f} s late", False)
+
+
+def _frozen_for(scene: Scene, event: Record) -> float:
+    """For how much of a lateness the lab itself made that client stand still."""
+    end = float(event["t"])
+    begin = end - float(event["late_s"])
+    faults = [
+        record
+        for record in scene.of_kind("fault")
+        if record["fault"] == FREEZE and record["fields"]["client"] == event["source"]
+    ]
+    since: list[float] = [
+        record["seen"]["since"] for record in faults if record["phase"] == "inject"
+    ]
+    until: list[float] = [record["t"] for record in faults if record["phase"] == "heal"]
+    return sum(
+        max(0.0, min(end, thawed) - max(begin, frozen))
+        for frozen, thawed in zip_longest(since, until, fillvalue=end)
+    )

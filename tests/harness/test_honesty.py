@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,11 +19,16 @@ from harness.faults.kill_client import KillClient
 from harness.faults.packets import PacketRule
 from harness.judge import Level
 from harness.lab import Lab
+from harness.options import ROOT
 from harness.stage import Stage
 from harness.steps import ask, close, connect, wait
+from harness.subject import load
 from tests.harness.broken import doubt_of, made_of, of_the_catalogue, once, play
 
 pytestmark = pytest.mark.usefixtures("_once")
+
+# It never times anybody out.
+NO_TIMEOUT = load(ROOT / "gallery" / "controls" / "asyncio_streams.toml")
 
 # Nobody has this port.
 NOBODY = 1
@@ -153,6 +159,14 @@ def test_a_freeze_that_does_not_freeze(stage: Stage, monkeypatch: pytest.MonkeyP
     ignored(monkeypatch, "SIGSTOP")
     told = doubt_of(play(stage, of_the_catalogue("vanish.frozen")))
     assert "freeze-client: the client answered while it was to stand still" in told
+
+
+def test_who_keeps_frozen_peers_is_blamed(stage: Stage) -> None:
+    """That the frozen client's own loop is late is the lab's doing, and no doubt."""
+    subject = replace(NO_TIMEOUT, promises=replace(NO_TIMEOUT.promises, idle_timeout_s=0.5))
+    outcome = play(stage, of_the_catalogue("vanish.frozen"), subject)
+    assert outcome.judgement.doubts == ()
+    assert outcome.judgement.cleanup.level is Level.FAILED
 
 
 def test_a_kill_that_kills_nobody(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,33 @@ class TestSlowHarness:
         ).doubts
         assert doubts == ("harness too slow: the probe's own loop was 0.90 s late",)
 
+    @pytest.mark.parametrize(
+        ("frozen_s", "healed", "level"),
+        [(2.0, True, Level.FAILED), (2.0, False, Level.FAILED), (1.5, True, Level.UNKNOWN)],
+    )
+    def test_a_client_that_the_lab_froze_was_not_slow(
+        self, frozen_s: float, healed: bool, level: Level
+    ) -> None:
+        seen = Observed("vanish.frozen")
+        fault = {"fault": "freeze-client", "fields": {"client": "remote"}}
+        since = seen.t
+        seen.lab("fault", phase="inject", seen={"since": since}, **fault)
+        seen.snapshot("last", row(client(0)))
+        seen.removal(client(0), held=False)
+        seen.t = since + frozen_s
+        if healed:
+            seen.lab("fault", phase="heal", seen={}, **fault)
+        seen.t = since + 2.0
+        seen.add("remote", event="late", late_s=2.1)
+        seen.end()
+        assert seen.judged().cleanup.level is level
+
+    def test_nobody_else_is_excused_for_it(self) -> None:
+        fault = {"fault": "freeze-client", "fields": {"client": "remote"}}
+        frozen = {"kind": "fault", "phase": "inject", "seen": {"since": 0.0}, **fault}
+        judgement = playing(frozen, {"event": "late", "late_s": 2.0}, fails="late")
+        assert judgement.reply.level is Level.UNKNOWN
+
     def test_what_is_allowed_stays_so(self) -> None:
         seen = Observed()
         seen.group("over", must="ended")
