@@ -87,17 +87,16 @@ class Attempt:
     def _play_rounds(self) -> None:
         lab = self.lab
         lab.bystanders.gather()
-        lab.look_at_cpu("before the scenario")
         for number in range(1, self.playing.scenario.rounds + 1):
             lab.begin_round(number)
             self.playing.scenario.body(lab)
             if lab.over:
                 return
             clean = self._settle()
-            lab.look_at_cpu(f"after round {number}")
-            if not clean:  # what is left grows with each round, and says nothing new
-                return
             lab.bystanders.resume()
+            if not clean:  # what is left grows with each round, and says nothing new
+                break
+        lab.look_at_cpu("after the scenario")
 
     def _settle(self) -> bool:
         """The round is over: service goes on, and whether nothing is left but the bystanders."""

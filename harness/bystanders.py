@@ -88,7 +88,7 @@ class Bystanders:
             self._lab.groups[comer].go("begin")
             self._ask("finish", comer, within_s=PATIENCE_S)
         lab.probe.sees(lab.only_bystanders(), within_s=2.0)
-        lab.probe.sees({"idle": {"for_s": 0.1, "cpu_share_at_most": 0.2}}, within_s=0.5)
+        lab.look_at_cpu("before the scenario")
         self.baseline = lab.probe.snapshot("baseline")
         lab.record("bystanders", groups=[holder, comer], beside=self.beside, holders=self.peers())
         for group in self._groups:

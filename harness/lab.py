@@ -32,7 +32,7 @@ PACKETS_KEPT = 3_000
 
 # The share of one core that a server with nothing to do may use, looked at over so long.
 CALM_SHARE = 0.2
-CALM_FOR_S = 0.2
+CALM_FOR_S = 0.1
 CALM_WITHIN_S = 1.0
 
 F = TypeVar("F", bound=Fault)

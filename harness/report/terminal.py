@@ -26,6 +26,9 @@ STYLES = {
 
 Row = dict[str, Any]
 
+# Where nobody looks at a terminal, lines may be as long as logs allow.
+WIDTH = 160
+
 
 class Summary:
     """A plugin of the run's main process: collects every playing, prints the table, writes JSON."""
@@ -49,7 +52,7 @@ class Summary:
         console = Console(
             file=terminalreporter._tw._file,
             force_terminal=terminalreporter.hasmarkup or None,
-            width=max(100, terminalreporter._tw.fullwidth),
+            width=terminalreporter._tw.fullwidth if terminalreporter.hasmarkup else WIDTH,
             highlight=False,
         )
         console.print(table(self.rows))
@@ -68,7 +71,7 @@ def table(rows: list[Row]) -> Table:
     for side in SIDES:
         shown.add_column(side, no_wrap=True)
     shown.add_column("time", justify="right", no_wrap=True)
-    shown.add_column("")
+    shown.add_column("", no_wrap=True, overflow="ellipsis")
     for row in rows:
         levels = [row[side] for side in SIDES]
         shown.add_row(

@@ -31,22 +31,32 @@ def _rows(view: View, at: Endpoint | None, *, info: bool = False) -> list[Row]:
     return list({row.cookie: row for row in found}.values())
 
 
+def _listeners(view: View, at: Endpoint) -> list[Row]:
+    """Those that would get a connection to the endpoint."""
+    return [
+        row
+        for row in view.rows(at.port)
+        if row.state == "LISTEN" and (at.has(row) or row.local[0] in ("0.0.0.0", "::"))
+    ]
+
+
 class Listening(Condition):
-    """A process of the subject listens on the port."""
+    """A process of the subject listens there."""
 
     def __init__(self, data: Fields) -> None:
-        self._port = data.take("port", fields.port)
+        self.endpoint = self._at = endpoint(data)
 
     def look(self, view: View) -> Seen:
-        listeners = [row for row in view.rows(self._port) if row.state == "LISTEN"]
+        port = self._at.port
+        listeners = _listeners(view, self._at)
         if not listeners:
             main = "its main process runs" if view.main else "it has no main process running"
-            return Seen(False, f"nobody listens on port {self._port}; {main}")
+            return Seen(False, f"nobody listens on port {port}; {main}")
         if any(row.inode in view.owners for row in listeners):
             return Seen(True, f"it listens on {name(listeners[0].local)}")
         if view.unreadable:
             raise view.unreadable
-        return Seen(False, f"somebody listens on port {self._port}, but no process of the subject")
+        return Seen(False, f"somebody listens on port {port}, but no process of the subject")
 
 
 class Gone(Condition):
@@ -204,11 +214,7 @@ class AcceptQueue(Condition):
         self._most = data.take("at_most", fields.whole, None)
 
     def look(self, view: View) -> Seen:
-        listeners = [
-            row
-            for row in view.rows(self._at.port)
-            if row.state == "LISTEN" and (self._at.has(row) or row.local[0] in ("0.0.0.0", "::"))
-        ]
+        listeners = _listeners(view, self._at)
         if not listeners:
             return Seen(False, f"nobody listens on port {self._at.port}")
         length = sum(row.recv_q for row in listeners)
