@@ -1,4 +1,4 @@
-"""The fixture that starts servers and ends them with the test."""
+"""Fixtures: each model in turn, and servers that end with the test."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server import models
 from tests.server.running import Server
 
 
@@ -22,3 +23,21 @@ def start() -> Iterator[Callable[..., Server]]:
     yield start_one
     for server in servers:
         server.close()
+
+
+@pytest.fixture(params=models.NAMES)
+def model(request: pytest.FixtureRequest) -> str:
+    """Each model in turn, skipped with its own words where it cannot run."""
+    name: str = request.param
+    why_not = models.load(name).unavailable()
+    if why_not is not None:
+        pytest.skip(why_not)
+    return name
+
+
+@pytest.fixture
+def crowd_model(model: str) -> str:
+    """Each model that can serve more than one client at a time."""
+    if model == "blocking":
+        pytest.skip("serves one client at a time by its nature")
+    return model

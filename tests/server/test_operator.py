@@ -7,16 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from server import models
 from tests.server.running import Server
 
-MODELS = [name for name in models.NAMES if name != "blocking"]
 
-
-@pytest.fixture(params=MODELS)
-def server(request: pytest.FixtureRequest, start: Callable[..., Server]) -> Server:
+@pytest.fixture
+def server(crowd_model: str, start: Callable[..., Server]) -> Server:
     """A server with an operator."""
-    return start("--model", request.param, "--reply", "operator", stdin=subprocess.PIPE)
+    return start("--model", crowd_model, "--reply", "operator", stdin=subprocess.PIPE)
 
 
 def type_in(server: Server, text: str) -> None:
