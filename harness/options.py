@@ -76,7 +76,6 @@ def read(config: Any) -> Options:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"--subject: two subjects are named {name!r}")
-    results = config.getoption("--results")
     return Options(
         backend,
         tuple(subjects),
@@ -84,8 +83,18 @@ def read(config: Any) -> Options:
         scale,
         config.getoption("--keep-on-fail"),
         config.getoption("--pcap"),
-        Path(results).absolute() if results else None,
+        _results(config.getoption("--results")),
     )
+
+
+def _results(name: str | None) -> Path | None:
+    """Where the results go: found out before a run of minutes, not behind it."""
+    if not name:
+        return None
+    path = Path(name).absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--results: must be a file in a folder that is there, not {name!r}")
+    return path
 
 
 def model(name: str) -> Subject:
