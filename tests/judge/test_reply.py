@@ -220,6 +220,17 @@ def test_an_end_that_was_expected_and_came_as_a_reset_is_not_best_either() -> No
     assert seen.judged().reply.level is Level.NON_STRICT
 
 
+def test_an_end_must_not_take_away_the_replies_that_are_owed() -> None:
+    for replies, level in ((2, Level.OK), (1, Level.FAILED)):
+        seen = Observed()
+        seen.group("over", must="ended", owed=2)
+        seen.report("over#0", eof=101.0, replies=replies)
+        seen.end()
+        verdict = seen.judged().reply
+        assert verdict.level is level
+    assert verdict.findings[0].cause == "owed replies lost"
+
+
 def test_who_must_be_ended_and_is_not() -> None:
     seen = Observed()
     seen.group("over", must="ended")
@@ -281,7 +292,9 @@ def test_a_restart_that_does_not_listen_names_who_holds_the_port() -> None:
     seen.end("bind: address already in use")
     [finding] = seen.judged().reply.findings
     assert finding.cause == "does not start again"
-    assert "python3 (process 15) outlived the main process" in finding.evidence
+    assert (
+        "python3 (process 15) outlived the main process, and keeps its listener" in finding.evidence
+    )
     assert "its log: bind: address already in use" in finding.evidence
 
 
@@ -291,6 +304,14 @@ def test_children_that_outlive_a_restart_are_found() -> None:
     seen.lab("restart", listening=True, after_s=0.1)
     seen.end()
     assert seen.judged().reply.findings[0].cause == "children outlive it"
+
+
+def test_children_without_the_listener_are_not_blamed() -> None:
+    seen = Observed("lifecycle.restart")
+    seen.lab("survivors", processes=[{"name": "python3", "pid": 15}], listeners=[])
+    seen.lab("restart", listening=True, after_s=0.1)
+    seen.end()
+    assert seen.judged().level is Level.OK
 
 
 class TestDeadServer:

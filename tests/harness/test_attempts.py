@@ -1,0 +1,166 @@
+"""How often a playing is tried, and subjects with which no scenario can begin."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.faults.base import Unproven
+from harness.judge import Finding, Level, judge
+from harness.lab import Lab
+from harness.observations import load
+from harness.options import ROOT
+from harness.stage import Outcome, Stage
+from harness.steps import ask, close, connect, expect, hang, send
+from harness.subject import Subject
+from harness.subject import load as manifest
+from tests.harness.broken import made_of, of_the_catalogue, play, script
+
+LISTENS = """
+listener = socket.create_server((HOST, PORT), reuse_port=False)
+"""
+
+# No verdict on a subject that does not come up may take longer.
+QUICK_S = 10.0
+
+
+def levels(outcome: Outcome) -> list[Level]:
+    return [attempt.level for attempt in outcome.attempts]
+
+
+def one(lab: Lab) -> None:
+    lab.play("one", connect(), ask("hello"), close()).ended()
+
+
+def unanswered(lab: Lab) -> None:
+    """The subject is asked for what it does not do."""
+    lab.play(
+        "one",
+        connect(),
+        send("half", newline=False, unanswered=True),
+        expect(bytes=1, within_s=0.1),
+    ).ended()
+
+
+def late_by(lab: Lab, seconds: float) -> None:
+    """An agent is starved for so long, by another's clock."""
+    lab.play("starved", connect(), hang(mark="there"), must="nothing", client="starved")
+    process = lab.client("starved").process
+    process.signal("SIGSTOP")
+    lab.let_pass(seconds)
+    process.signal("SIGCONT")
+
+
+class TestAttempts:
+    def test_a_pass_is_played_once(self, stage: Stage) -> None:
+        outcome = play(stage, made_of(one))
+        assert levels(outcome) == [Level.OK], outcome.judgement
+
+    def test_a_failure_is_never_played_again(self, stage: Stage) -> None:
+        outcome = play(stage, made_of(unanswered))
+        assert levels(outcome) == [Level.FAILED], outcome.judgement
+
+    def test_unknown_is_played_twice_more_and_all_is_on_record(self, stage: Stage) -> None:
+        played: list[int] = []
+
+        def body(lab: Lab) -> None:
+            played.append(len(played))
+            raise Unproven(f"number {len(played)}")
+
+        outcome = play(stage, made_of(body))
+        assert levels(outcome) == [Level.UNKNOWN] * 3
+        assert len(played) == len(set(outcome.files)) == 3
+        for number, (path, attempt) in enumerate(
+            zip(outcome.files, outcome.attempts, strict=True), start=1
+        ):
+            assert judge(load(path)) == attempt
+            assert attempt.doubts == (f"the fault was not seen: number {number}",)
+
+    def test_the_first_that_is_known_counts(self, stage: Stage) -> None:
+        played: list[None] = []
+
+        def body(lab: Lab) -> None:
+            played.append(None)
+            if len(played) == 1:
+                raise Unproven("not this time")
+            one(lab)
+
+        outcome = play(stage, made_of(body))
+        assert levels(outcome) == [Level.UNKNOWN, Level.OK], outcome.judgement
+        assert outcome.judgement is outcome.attempts[-1]
+
+    def test_a_late_harness_does_not_blame(self, stage: Stage) -> None:
+        played: list[None] = []
+
+        def body(lab: Lab) -> None:
+            played.append(None)
+            if len(played) == 1:
+                late_by(lab, 0.4)
+            unanswered(lab)
+
+        outcome = play(stage, made_of(body))
+        assert levels(outcome) == [Level.UNKNOWN, Level.FAILED], outcome.judgement
+        [doubt] = outcome.attempts[0].doubts
+        assert doubt.startswith("harness too slow: the starved's own loop was ")
+
+    def test_a_late_harness_still_sees_a_pass(self, stage: Stage) -> None:
+        def body(lab: Lab) -> None:
+            late_by(lab, 0.4)
+            one(lab)
+
+        outcome = play(stage, made_of(body))
+        assert levels(outcome) == [Level.OK]
+        assert outcome.judgement.doubts
+
+
+def test_a_saved_playing_is_judged_as_it_was(stage: Stage) -> None:
+    leaks = manifest(ROOT / "gallery" / "forgets_close_after_reset.toml")
+    outcome = play(stage, of_the_catalogue("disconnect.rst-idle"), leaks)
+    assert outcome.judgement.cleanup.level is Level.FAILED
+    assert judge(load(outcome.files[0])) == outcome.judgement
+
+
+class TestSubjectsThatDoNotComeUp:
+    def finding(self, stage: Stage, subject: Subject) -> Finding:
+        """The only one that is FAILED, and it came quickly."""
+        begun = time.monotonic()
+        outcome = play(stage, of_the_catalogue("connect.one"), subject)
+        assert time.monotonic() - begun < QUICK_S
+        assert levels(outcome) == [Level.FAILED], outcome.judgement
+        [finding] = [f for f in outcome.judgement.findings if f.level is Level.FAILED]
+        return finding
+
+    def test_one_that_dies_at_its_start(self, stage: Stage, tmp_path: Path) -> None:
+        finding = self.finding(stage, script(tmp_path, "sys.exit('no such database')"))
+        assert finding.summary == "the server ended by itself: exit status 1"
+        assert finding.evidence == ("its log: no such database",)
+
+    def test_one_whose_program_is_not_there(self, stage: Stage, tmp_path: Path) -> None:
+        subject = replace(script(tmp_path, ""), command=("no-such-program", "{port}"))
+        finding = self.finding(stage, subject)
+        assert finding.cause == "died"
+        assert "no-such-program" in "\n".join(finding.evidence)
+
+    def test_one_that_never_listens(self, stage: Stage, tmp_path: Path) -> None:
+        waits = script(tmp_path, "print('warming up', flush=True); import signal; signal.pause()")
+        finding = self.finding(stage, replace(waits, start_s=1.0))
+        assert finding.summary == "it did not listen on port 9000 within 1 s"
+        assert finding.evidence[0] == "it listens nowhere"
+        assert "its log: warming up" in finding.evidence
+        assert any("was in" in line for line in finding.evidence)
+
+    def test_one_that_listens_on_another_port(self, stage: Stage, tmp_path: Path) -> None:
+        code = "s = socket.create_server((HOST, 0)); import signal; signal.pause()"
+        finding = self.finding(stage, replace(script(tmp_path, code), start_s=1.0))
+        assert finding.cause == "not listening"
+        assert finding.evidence[0] != "it listens nowhere"
+
+    def test_one_that_listens_on_loopback_only(self, stage: Stage, tmp_path: Path) -> None:
+        if stage.backend.name == "processes":
+            pytest.skip("its clients are on the loopback device as well")
+        code = "s = socket.create_server(('127.0.0.1', PORT)); import signal; signal.pause()"
+        finding = self.finding(stage, replace(script(tmp_path, code), start_s=1.0))
+        assert "127.0.0.1:9000" in "\n".join((finding.summary, *finding.evidence))

@@ -1,0 +1,90 @@
+"""Wrong input ends a run in one line, quickly, and before anything has been started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.options import ROOT
+from harness.pages import load_catalogue
+from harness.scenario import CATALOGUE
+
+# Generous on a busy machine; no lab starts in less than an image takes to be looked for.
+QUICK_S = 20.0
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "pytest", "harness/", "-q", "-p", "no:cacheprovider", *options]
+    begun = time.monotonic()
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert time.monotonic() - begun < QUICK_S
+    return done
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--backend", "nope"],
+            "--backend: must be one of auto, docker, namespaces, processes, not 'nope'",
+        ),
+        (["--model", "nope"], "--model: must be one of asyncio, blocking, epoll, "),
+        (["--model", "select", "--model", "../select"], "--model: must be one of asyncio, "),
+        (["--ip", "5"], "--ip: must be one of 4, 6, both, not '5'"),
+        (["--scale", "x"], "--scale: must be one of quick, normal, heavy, not 'x'"),
+        (["--results", "no/x.json"], "--results: must be a file in a folder that is there, not "),
+        (["--results", "docs"], "--results: must be a file in a folder that is there, not 'docs'"),
+        (["--subject", "no.toml"], "no.toml: cannot be read: No such file or directory"),
+        (["--subject", "README.md"], "README.md: not valid TOML: "),
+        (["--subject", "pyproject.toml"], "pyproject.toml: project: is not a field; known are: "),
+        (
+            ["--model", "select", "--subject", "subjects/select.toml"],
+            "--subject: two subjects are named 'select'",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_wrong_option_is_one_line_and_status_2(options: list[str], told: str) -> None:
+    done = run("--collect-only", *options)
+    assert done.returncode == 2
+    [line] = [line for line in (done.stdout + done.stderr).splitlines() if line]
+    assert line.startswith(f"iolab: {told}")
+
+
+def test_the_same_without_collect_only() -> None:
+    done = run("--scale", "x")
+    assert done.returncode == 2
+    assert done.stdout.startswith("iolab: --scale: must be one of")
+
+
+def test_a_subject_with_a_wrong_field(tmp_path: Path) -> None:
+    manifest = tmp_path / "mine.toml"
+    manifest.write_text('name = "mine"\nport = 9000\ncommand = "server"\n')
+    done = run("--collect-only", "--subject", str(manifest))
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        f"iolab: {manifest}: command: must be a list of words, like ['server']"
+    ]
+
+
+def test_list_prints_every_scenario_in_order() -> None:
+    done = run("--list")
+    assert done.returncode == 0
+    load_catalogue()
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(CATALOGUE)
+    assert all(entry.title in done.stdout for entry in CATALOGUE.values())
+
+
+def test_each_subject_and_family_is_a_playing_of_its_own() -> None:
+    chosen = ["--model", "select", "--model", "poll", "--ip", "both", "-k", "connect.one"]
+    done = run("--collect-only", *chosen)
+    assert done.returncode == 0
+    found = [line for line in done.stdout.splitlines() if "::" in line]
+    assert len(found) == 4
+    for subject in ("select", "poll"):
+        for family in (4, 6):
+            assert any(f"connect.one-{subject}-ipv{family}" in line for line in found)
