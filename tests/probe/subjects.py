@@ -74,11 +74,13 @@ def send_for_ever() -> NoReturn:
 
 
 def fork() -> None:
-    """A child inherits the listener and stays; the parent ends at a line."""
+    """A child, its number printed, inherits the listener and stays; the parent ends at a line."""
     listener = listen()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         listener.accept()
         os._exit(0)
+    print(child, flush=True)
     sys.stdin.readline()
 
 
@@ -94,10 +96,12 @@ def daemonize() -> None:
 
 
 def leave_zombie() -> None:
-    """Has a child that ended and that it never waits for."""
+    """Has a child, its number printed, that ended and that it never waits for."""
     listener = listen()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         os._exit(0)
+    print(child, flush=True)
     listener.accept()
 
 
@@ -116,6 +120,7 @@ def think() -> NoReturn:
     """Two threads: one waits in `accept`, one burns CPU."""
     listener = listen()
     threading.Thread(target=accept_and_keep, args=(listener,), daemon=True).start()
+    print("two", flush=True)
     while True:
         pass
 

@@ -78,8 +78,10 @@ def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
         cell.wait({"exited": {}}, within_s=0)
     with _engine(cell, "leave_zombie") as engine:
         port = int(_line(engine))
+        child = int(_line(engine))
         snapshot = cell.wait({"listening": port})
         main, zombie = snapshot["processes"]
+        assert zombie["pid"] == child
         assert snapshot["main"] == main["pid"]
         assert main["ppid"] == 0
         assert zombie["ppid"] == main["pid"]
@@ -94,16 +96,15 @@ def test_subject_that_an_engine_started_after_mark(cell: Driver) -> None:
 def test_mark_before_a_restart_keeps_the_child_that_outlived_main(cell: Driver) -> None:
     cell.ask("mark")
     with _engine(cell, "fork") as first:
-        port = int(_line(first))
+        port, child = int(_line(first)), int(_line(first))
         old = cell.wait({"listening": port})
         cell.ask("signal", signal="KILL")
-        (child,) = cell.wait({"main_exited": {}})["processes"]
-        assert child["pid"] != old["main"]
+        cell.alone(child)
         cell.ask("mark")
         with _engine(cell, "keep") as second:
             new = cell.wait({"listening": int(_line(second))})
-            assert [one["pid"] for one in new["processes"]] == [child["pid"], new["main"]]
-            assert new["main"] not in (old["main"], child["pid"])
+            assert [one["pid"] for one in new["processes"]] == [child, new["main"]]
+            assert new["main"] not in (old["main"], child)
             cell.ask("signal", signal="KILL", who="all")
             cell.wait({"exited": {}})
 

@@ -58,8 +58,8 @@ def test_since_grows_while_it_sleeps_in_one_call(probe: Driver) -> None:
     second = stuck_thread(probe, pid, "accept4")
     assert first["fd"] == second["fd"] == 3
     assert second["since_s"] > first["since_s"] >= 0
-    with connected(port):
-        probe.wait({"connections": {"port": port, "at_least": 1}})
+    with connected(port) as (client,):
+        probe.wait({"accepted": {"port": port, "peers": [name(client)]}})
         third = stuck_thread(probe, pid, "accept4")
         again = probe.snapshot(port)
     # It was woken in between: the call is the next one of its kind, and its sleep is young.
@@ -67,23 +67,33 @@ def test_since_grows_while_it_sleeps_in_one_call(probe: Driver) -> None:
     assert third["switches"][0] > second["switches"][0]
 
 
+def thinker(probe: Driver) -> tuple[int, int]:
+    """Start `think`; its process and port, once one thread waits in `accept` and one runs."""
+    pid, port = probe.subject("think")
+    assert probe.line(pid) == "two"
+    while True:
+        busy, waiting = the_process(probe.snapshot(), pid)["threads"]
+        if waiting["syscall"] == "accept4" and busy["state"] == "R":
+            return pid, port
+
+
 def test_threads_one_asleep_one_running(probe: Driver) -> None:
-    pid, _ = probe.subject("think")
-    found = the_process(probe.snapshot(), pid)
-    busy, waiting = found["threads"]
-    assert waiting["syscall"] == "accept4"
-    assert busy["syscall"] is None
+    pid, _ = thinker(probe)
+    busy, waiting = the_process(probe.snapshot(), pid)["threads"]
+    assert (waiting["state"], waiting["fd"]) == ("S", 3)
+    assert (busy["state"], busy["syscall"], busy["fd"]) == ("R", None, None)
     assert busy["since_s"] is None
-    assert busy["state"] == "R"
+    assert waiting["since_s"] >= 0
 
 
 def test_a_child_that_keeps_the_listener_outlives_main(probe: Driver) -> None:
     pid, port = probe.subject("fork")
+    born = int(probe.line(pid))
     probe.ask("input", data="end\n")
     assert probe.event("exited", pid=pid)["status"] == 0
     snapshot = probe.wait({"main_exited": {}})
     (child,) = snapshot["processes"]
-    assert child["pid"] != pid
+    assert child["pid"] == born
     assert child["ppid"] == probe.process.pid  # orphaned, and adopted
     assert snapshot["main"] is None
     (listener,) = [row for row in probe.snapshot(port)["sockets"] if row["state"] == "LISTEN"]
@@ -115,7 +125,7 @@ def test_main_is_the_first_that_runs(probe: Driver) -> None:
 
 
 def test_freeze_and_thaw(probe: Driver) -> None:
-    pid, port = probe.subject("think")
+    pid, port = thinker(probe)
     assert probe.ask("freeze")["pids"] == [pid]
     assert processes.states(pid) == "TT"
     probe.wait({"stopped": {}}, within_s=0)
@@ -156,7 +166,7 @@ def test_limit_above_the_hard_one_is_refused(probe: Driver) -> None:
 
 
 def test_activity_of_a_sleeper_and_a_thinker(probe: Driver) -> None:
-    pid, _ = probe.subject("think")
+    pid, _ = thinker(probe)
     found = probe.ask("activity", within_s=0.3, every_s=0.005)
     busy, waiting = found["threads"]
     assert (busy["pid"], waiting["pid"]) == (pid, pid)
