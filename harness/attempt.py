@@ -78,10 +78,19 @@ class Attempt:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.lab.probe.sees({"listening": self.lab.port}, START_LOOK_S):
-                return True
+                return self._is_reachable()
             if process.wait(0) is not None:
                 return False
-        self.lab.record("deaf", within_s=within, port=self.lab.port)
+        self.lab.record("deaf", within_s=within, port=self.lab.port, elsewhere=False)
+        return False
+
+    def _is_reachable(self) -> bool:
+        """Whether it listens where its clients look for it, and not on loopback alone."""
+        host, port = self.lab.target
+        there = {"listening": {"port": port, "address": host}}
+        if self.lab.probe.sees(there, AT_ONCE_S):
+            return True
+        self.lab.record("deaf", within_s=AT_ONCE_S, port=port, elsewhere=True)
         return False
 
     def _play_rounds(self) -> None:

@@ -74,11 +74,15 @@ def _death(scene: Scene) -> Iterator[Finding]:
             row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"
         ]
         where = ", ".join(address(row["local"]) for row in listening) or "nowhere"
+        what = f"it did not listen on port {deaf['port']} within {deaf['within_s']:.0f} s"
+        if deaf["elsewhere"]:
+            wanted = address(scene.header["target"])
+            what = f"it listens where no client comes to: {where}, not {wanted}"
         yield Finding(
             "reply",
             Level.FAILED,
             "not listening",
-            f"it did not listen on port {deaf['port']} within {deaf['within_s']:.0f} s",
+            what,
             (f"it listens {where}", *words.threads(scene, near), *words.log_tail(scene.end)),
             conditional=False,
         )

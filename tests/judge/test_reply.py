@@ -355,9 +355,19 @@ class TestDeadServer:
         seen = Observed()
         elsewhere = {**listener(), "local": ["127.0.0.1", 9001]}
         seen.snapshot("last", sockets=[elsewhere])
-        seen.lab("deaf", within_s=10.0, port=9000)
+        seen.lab("deaf", within_s=10.0, port=9000, elsewhere=False)
         seen.end("ready on 9001")
         [finding] = seen.judged().reply.findings
         assert finding.summary == "it did not listen on port 9000 within 10 s"
         assert finding.evidence[0] == "it listens 127.0.0.1:9001"
         assert finding.evidence[-1] == "its log: ready on 9001"
+
+    def test_one_that_listens_where_nobody_comes_to_says_where(self) -> None:
+        seen = Observed()
+        seen.snapshot("last", sockets=[{**listener(), "local": ["127.0.0.1", 9000]}])
+        seen.lab("deaf", within_s=1.0, port=9000, elsewhere=True)
+        seen.end()
+        [finding] = seen.judged().reply.findings
+        assert finding.summary == (
+            "it listens where no client comes to: 127.0.0.1:9000, not 10.91.0.2:9000"
+        )
