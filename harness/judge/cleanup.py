@@ -136,7 +136,7 @@ def _strangers(
     left, told = [], set()
     for row in snapshot["sockets"]:
         told.add(row["inode"])
-        if row["state"] == "LISTEN" or not row["peer"] or tuple(row["peer"]) in allowed:
+        if row["state"] == "LISTEN" or tuple(row["peer"] or ()) in allowed or row["inode"] in known:
             continue
         if row["owners"] or row["state"] in NEVER_ACCEPTED:
             left.append(words.socket(scene, row))

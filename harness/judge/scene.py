@@ -104,6 +104,8 @@ class Scene:
 
     def name_of(self, peer: Peer) -> str:
         """Who is behind an address: `victim#3, 10.91.0.4:50112`."""
+        if not peer:
+            return "a connection that was dead before anybody could see whose it was"
         where = address(peer)
         for name, report in self.reports.items():
             if report.get("local") and tuple(report["local"]) == tuple(peer):

@@ -54,7 +54,7 @@ def in_words(outcome: Outcome) -> str:
     if len(outcome.attempts) > 1:
         lines[0] += f" (attempt {len(outcome.attempts)})"
     for finding in judgement.findings:
-        lines.append(f"{finding.side}: {finding.level}: {finding.summary}")
+        lines.append(f"{finding.side}: {finding.level} ({finding.cause}): {finding.summary}")
         lines += [f"    {line}" for line in finding.evidence]
     lines.append(f"observations: {outcome.files[-1]}")
     return "\n".join(lines)

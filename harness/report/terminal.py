@@ -115,7 +115,8 @@ def summary_lines(rows: list[Row]) -> list[str]:
         for finding in row["findings"]:
             style = STYLES[finding["level"]]
             lines.append(
-                f"  {finding['side']}: [{style}]{finding['level']}[/]: {escape(finding['summary'])}"
+                f"  {finding['side']}: [{style}]{finding['level']}[/] "
+                f"({escape(finding['cause'])}): {escape(finding['summary'])}"
             )
             lines += [f"      {escape(line)}" for line in finding["evidence"]]
         lines += [f"  observations: {escape(path)}" for path in row["observations"][-1:]]

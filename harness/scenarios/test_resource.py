@@ -73,6 +73,7 @@ def test_fd_setsize(lab: Lab) -> None:
         log=False,
     )
     lab.trigger()
+    crowd.reached("in", within_s=20)
     crowd.go()
     crowd.ended(within_s=30)
     lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
