@@ -12,7 +12,7 @@ LAB_OPTIONS = $(BACKEND_OPTION) $(call option,MODEL,model) $(call option,CLIENTS
 TEST_OPTIONS = $(BACKEND_OPTION) $(foreach model,$(MODEL),--model '$(model)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab client test bench images check format sweep clean
+.PHONY: help lab client test images check format sweep clean
 
 help: ## this list
 	@echo 'iolab, a laboratory for TCP servers'
@@ -37,9 +37,6 @@ client: $(SET_UP) ## take part in the running lab by hand, from a second termina
 test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
 	@$(PYTHON) -m pytest tests
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
-
-bench: $(SET_UP) ## messages a second of every model
-	@$(PYTHON) -m harness bench $(call option,MODEL,model)
 
 images: $(SET_UP) ## build the images for Docker, where something changed
 	@$(PYTHON) -m harness images

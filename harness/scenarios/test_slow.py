@@ -108,11 +108,11 @@ def test_reader(lab: Lab) -> None:
     paused.reached("ready", within_s=20)
     lab.trigger(slow, paused)
     slow.go()
-    slow.ended(within_s=30)
     if timeout is None and lab.promises.detect_vanished_s:
         # Its kernel answers every probe: whoever does not promise to end idle peers has no reason.
         lab.let_pass(lab.promises.detect_vanished_s + 0.5)
     paused.go()
+    slow.ended(within_s=30)
     paused.ended(within_s=30)
     lab.expect_removed(slow, paused)
 
