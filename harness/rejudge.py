@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     files = sorted(path.glob("*.ndjson")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise UsageError(f"RUN: must be a folder with .ndjson files, or one of them, not {path}")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     bad = False
     for file in files:
         judgement = _judged(file)

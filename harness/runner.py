@@ -144,16 +144,18 @@ def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> Non
     """Play one form of a scenario; the verdict becomes the test's outcome."""
     options = item.config.stash[OPTIONS]
     subject = form.subject
-    label = scenario.label(form.case, form.quiet)
     reason = scenario.unsupported(
         subject.promises, stage.backend.missing(), scenario.cases[form.case], None
     )
+    playing = Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
     if reason is not None:
-        item.user_properties += properties.unsupported(label, subject, form.family, reason)
+        item.user_properties += properties.unsupported(playing, reason)
         pytest.skip(f"UNSUPPORTED: {reason}")
-    outcome = stage.play(
-        Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
-    )
+    try:
+        outcome = stage.play(playing)
+    except Exception as error:
+        item.user_properties += properties.broken_off(playing, error)
+        raise
     by_nature = _by_nature(subject, scenario, form)
     item.user_properties += properties.of(outcome, by_nature)
     _conclude(outcome, by_nature)

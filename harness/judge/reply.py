@@ -288,7 +288,8 @@ def _unserved_bystander(scene: Scene, report: Record) -> Finding:
 
 def _second(scene: Scene) -> Iterator[Finding]:
     for record in scene.of_kind("second"):
-        said = tuple(f"it said: {line}" for line in record["said"]) or ("it said nothing",)
+        said = tuple(f"it said: {words.printable(line)}" for line in record["said"])
+        said = said or ("it said nothing",)
         if record["status"] is None:
             what = "a second instance on the same port runs beside the first"
         elif record["status"] == 0:

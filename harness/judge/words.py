@@ -12,6 +12,11 @@ SHOWN = 5
 LADDER_LINES = 12
 
 
+def printable(text: str) -> str:
+    """What a server said, without power over the terminal that shows it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def quantity(size: int) -> str:
     """Bytes as people read them."""
     if size < 10_000:
@@ -126,7 +131,7 @@ def listed(items: list[str], what: str) -> list[str]:
 def log_tail(end: Record, lines: int = 5) -> list[str]:
     """The server's last words and how it ended."""
     said: list[Any] = end.get("log", [])
-    told = [f"its log: {line}" for _, _, line in said[-lines:]]
+    told = [f"its log: {printable(line)}" for _, _, line in said[-lines:]]
     return told or ["its log is empty"]
 
 

@@ -9,8 +9,7 @@ import json
 from typing import Any
 
 from harness.judge import SIDES, Finding, Level
-from harness.stage import Outcome
-from harness.subject import Subject
+from harness.stage import Outcome, Playing
 
 Properties = list[tuple[str, object]]
 
@@ -22,10 +21,7 @@ def of(outcome: Outcome, by_nature: tuple[str, str] | None) -> Properties:
     if by_nature is not None and levels[by_nature[0]] == Level.FAILED:
         levels[by_nature[0]] = "FAILED (by nature)"
     return [
-        ("scenario", playing.label),
-        ("title", playing.scenario.title),
-        ("subject", playing.subject.name),
-        ("ip", str(playing.family)),
+        *_head(playing),
         *levels.items(),
         ("seconds", f"{outcome.took_s:.2f}"),
         ("attempts", json.dumps([str(attempt.level) for attempt in outcome.attempts])),
@@ -36,14 +32,20 @@ def of(outcome: Outcome, by_nature: tuple[str, str] | None) -> Properties:
     ]
 
 
-def unsupported(label: str, subject: Subject, family: int, reason: str) -> Properties:
+def unsupported(playing: Playing, reason: str) -> Properties:
     """A scenario that is not demanded of this subject, or cannot be played here."""
+    levels = dict.fromkeys(SIDES, str(Level.UNSUPPORTED))
+    return [*_head(playing), *levels.items(), ("reason", reason)]
+
+
+def broken_off(playing: Playing, error: Exception) -> Properties:
+    """A playing that the harness itself could not bring to its end."""
+    why = f"the harness broke off: {error!r}"
+    findings = [Finding(side, Level.UNKNOWN, "broken off", why) for side in SIDES]
     return [
-        ("scenario", label),
-        ("subject", subject.name),
-        ("ip", str(family)),
-        *((side, str(Level.UNSUPPORTED)) for side in SIDES),
-        ("reason", reason),
+        *_head(playing),
+        *((side, str(Level.UNKNOWN)) for side in SIDES),
+        ("findings", json.dumps([_finding(finding) for finding in findings])),
     ]
 
 
@@ -58,6 +60,15 @@ def in_words(outcome: Outcome) -> str:
         lines += [f"    {line}" for line in finding.evidence]
     lines.append(f"observations: {outcome.files[-1]}")
     return "\n".join(lines)
+
+
+def _head(playing: Playing) -> Properties:
+    return [
+        ("scenario", playing.label),
+        ("title", playing.scenario.title),
+        ("subject", playing.subject.name),
+        ("ip", str(playing.family)),
+    ]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

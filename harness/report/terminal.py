@@ -43,6 +43,8 @@ class Summary:
             for name in ("attempts", "findings", "figures", "doubts", "observations"):
                 row[name] = json.loads(row[name]) if name in row else []
             row["passed"] = report.outcome != "failed"
+            row["seconds"] = float(row["seconds"]) if "seconds" in row else None
+            row["ip"] = int(row["ip"])
             self.rows.append(row)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -54,10 +56,11 @@ class Summary:
             force_terminal=terminalreporter.hasmarkup or None,
             width=terminalreporter._tw.fullwidth if terminalreporter.hasmarkup else WIDTH,
             highlight=False,
+            emoji=False,
         )
         console.print(table(self.rows))
         for line in summary_lines(self.rows):
-            console.print(line)
+            console.print(line, soft_wrap=True)
         results = self._config.getoption("--results")
         if results:
             write_results(Path(results), self.rows)
@@ -76,16 +79,16 @@ def table(rows: list[Row]) -> Table:
         levels = [row[side] for side in SIDES]
         shown.add_row(
             escape(row["scenario"]),
-            escape(row["subject"]) + (" IPv6" if row["ip"] == "6" else ""),
+            escape(row["subject"]) + (" IPv6" if row["ip"] == 6 else ""),
             *(f"[{STYLES[level]}]{level}[/]" for level in levels),
-            f"{float(row['seconds']):.1f} s" if "seconds" in row else "",
+            "" if row["seconds"] is None else f"{row['seconds']:.1f} s",
             escape(_remark(row)),
         )
     return shown
 
 
 def _remark(row: Row) -> str:
-    if "reason" in row:
+    if row.get("reason"):
         return str(row["reason"])
     remarks = [f"{f['name']} {f['value']:g} {f['unit']}" for f in row["figures"]]
     if len(row["attempts"]) > 1:
@@ -99,15 +102,11 @@ def summary_lines(rows: list[Row]) -> list[str]:
     """Likely causes first, then the evidence of each failure, then the counts."""
     lines = []
     failed = [row for row in rows if not row["passed"] and "reason" not in row]
-    causes = Counter(
-        cause
-        for row in failed
-        for cause in {f["cause"] for f in row["findings"] if f["level"] == "FAILED"}
-    )
+    causes = Counter(cause for row in failed for cause in _causes(row))
     if causes:
         lines.append("\n[bold]Likely causes[/]")
         for cause, count in causes.most_common():
-            where = [r["scenario"] for r in failed if cause in {f["cause"] for f in r["findings"]}]
+            where = [row["scenario"] for row in failed if cause in _causes(row)]
             also = f" and {len(where) - 3} more" if len(where) > 3 else ""
             lines.append(f"  {escape(cause)}: in {count} ({escape(', '.join(where[:3]))}{also})")
     for row in failed:
@@ -126,12 +125,20 @@ def summary_lines(rows: list[Row]) -> list[str]:
     lines.append(f"\n{len(rows)} playings, {len(rows) * len(SIDES)} verdicts: {counts}")
     if again:
         lines.append(f"played more than once: {', '.join(escape(r['scenario']) for r in again)}")
-        lines += [f"  {escape(r['scenario'])}: {escape(str(r['doubts']))}" for r in again]
+        for row in again:
+            for level, doubts in zip(row["attempts"], row["doubts"], strict=True):
+                why = f": {'; '.join(doubts)}" if doubts else ""
+                lines.append(f"  {escape(row['scenario'])}: {level}{escape(why)}")
     return lines
+
+
+def _causes(row: Row) -> set[str]:
+    return {finding["cause"] for finding in row["findings"] if finding["level"] == "FAILED"}
 
 
 RESULT_FIELDS = (
     "scenario",
+    "title",
     "subject",
     "ip",
     *SIDES,
@@ -148,5 +155,5 @@ RESULT_FIELDS = (
 
 def write_results(path: Path, rows: list[Row]) -> None:
     """One JSON record a playing (`docs/results.md`)."""
-    records = [{name: row[name] for name in RESULT_FIELDS if name in row} for row in rows]
+    records = [{name: row.get(name) for name in RESULT_FIELDS} for row in rows]
     path.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
