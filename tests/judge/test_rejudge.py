@@ -101,3 +101,11 @@ def test_what_is_not_there_is_told_in_one_line(
     assert main(["judge", str(tmp_path / name)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "RUN: must be a folder with .ndjson files, or one of them" in line
+
+
+def test_an_address_is_no_emoji(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Observed()
+    seen.lab("death", status=1)
+    seen.end("peer fd00:ab::4 :bee:", status=1)
+    main(["judge", str(save(seen, tmp_path / "it.ndjson"))])
+    assert "its log: peer fd00:ab::4 :bee:" in capsys.readouterr().out

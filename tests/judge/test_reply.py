@@ -371,3 +371,13 @@ class TestDeadServer:
         assert finding.summary == (
             "it listens where no client comes to: 127.0.0.1:9000, not 10.91.0.2:9000"
         )
+
+
+def test_a_log_has_no_power_over_the_terminal() -> None:
+    seen = Observed()
+    seen.lab("death", status=1)
+    seen.end("\x1b[2J red \x9b1m \udcff", "空山 — ñ", status=1)
+    assert seen.judged().reply.findings[0].evidence == (
+        "its log: \\x1b[2J red \\x9b1m \\udcff",
+        "its log: 空山 — ñ",
+    )

@@ -1,0 +1,85 @@
+"""Outcomes of playings that never were, and what a run of them reports."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+
+from harness.judge import Finding, Judgement, Level, Verdict
+from harness.report import properties
+from harness.report.properties import Properties
+from harness.report.terminal import Summary
+from harness.stage import Outcome, Playing
+from harness.subject import Promises, Subject
+from tests.harness.broken import made_of
+
+Result = Literal["passed", "failed", "skipped"]
+When = Literal["setup", "call", "teardown"]
+
+MINE = Subject("mine", None, 9000, promises=Promises())
+
+LEAK = Finding(
+    "cleanup",
+    Level.FAILED,
+    "CLOSE-WAIT",
+    "1 of 1 dead connections were not removed within 1.0 s (at once)",
+    ("closer#0 [fd00:ab::4]:50000: CLOSE-WAIT in the server's kernel", "its log: [red]no[/red]"),
+)
+DOUBT = Finding("reply", Level.UNKNOWN, "no reply", "harness too slow: it was late")
+
+
+def playing(id: str = "disconnect.fin-idle", family: int = 4, subject: Subject = MINE) -> Playing:
+    scenario = made_of(lambda lab: None, id)
+    return Playing(scenario, subject, 6 if family == 6 else 4, "", False)
+
+
+def attempt(*findings: Finding, doubts: tuple[str, ...] = ()) -> Judgement:
+    """A judgement that found these."""
+    sides = {
+        side: Verdict.of([finding for finding in findings if finding.side == side])
+        for side in ("reply", "cleanup")
+    }
+    figure = {"name": "wake-ups", "value": 3.5, "unit": "a second", "t": 1.0}
+    return Judgement("label", **sides, doubts=doubts, figures=(figure,))
+
+
+def outcome(*attempts: Judgement, of: Playing | None = None) -> Outcome:
+    files = tuple(Path(f"/runs/1/it.{number}.ndjson") for number in range(len(attempts)))
+    return Outcome(of or playing(), attempts, files, 1.2345)
+
+
+class Run:
+    """A run in which each playing is reported by pytest, and what is told at its end."""
+
+    def __init__(self, results: Path | None = None) -> None:
+        options = SimpleNamespace(getoption=lambda name: results)
+        self.summary = Summary(options)  # type: ignore[arg-type]
+
+    def reported(self, told: Properties, result: Result = "passed", when: When = "call") -> None:
+        report = pytest.TestReport(
+            "node",
+            ("file", 1, "test"),
+            {},
+            result,
+            None,
+            when,
+            user_properties=told,
+        )
+        self.summary.pytest_runtest_logreport(report)
+
+    def played(self, outcome: Outcome) -> None:
+        """The test passes unless something is FAILED or UNKNOWN."""
+        bad = outcome.judgement.level in (Level.FAILED, Level.UNKNOWN)
+        self.reported(properties.of(outcome, None), "failed" if bad else "passed")
+
+    def told(self, markup: bool = False) -> str:
+        """What the terminal shows at the end."""
+        file = io.StringIO()
+        writer = SimpleNamespace(_file=file, fullwidth=100)
+        reporter: Any = SimpleNamespace(_tw=writer, hasmarkup=markup)
+        self.summary.pytest_terminal_summary(reporter)
+        return file.getvalue()
