@@ -35,7 +35,7 @@ client: $(SET_UP) ## take part in the running lab by hand, from a second termina
 	@$(PYTHON) -m harness client
 
 test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
-	@$(PYTHON) -m pytest tests
+	@$(PYTHON) -m pytest tests -n 4
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
 
 images: $(SET_UP) ## build the images for Docker, where something changed

@@ -85,8 +85,11 @@ def main() -> None:
     look_at = NEVER
     while True:
         patience = None if look_at == NEVER else max(0, look_at - time.monotonic())
-        ready = selector.select(patience) or selector.select(0)  # after SIGCONT the first is empty
-        for key, events in ready:
+        selector.select(patience)
+        # The clock before the look that counts: a process may be stopped anywhere in between, and
+        # what arrived meanwhile is to be seen before its sender's time is found to be up.
+        now = time.monotonic()
+        for key, events in selector.select(0):
             if key.fileobj is listener:
                 accept(listener)
             else:
@@ -95,7 +98,6 @@ def main() -> None:
                 except (OSError, EOFError):
                     key.data.close()
             look_at = min(look_at, time.monotonic() + LOOK_S)
-        now = time.monotonic()
         if look_at <= now:
             look_at = NEVER
             for client in [key.data for key in selector.get_map().values() if key.data]:

@@ -104,7 +104,7 @@ def leave_mid_message(lab: Lab, name: str, end: Step) -> None:
     )
     victims.reached("ready")
     for peer in victims.peers():
-        read = {"queue": {"peer": peer, "recv_q_at_most": 0}}
+        read = {"queue": {"peer": peer, "recv_q_at_most": 0, "bytes_received_at_least": 1}}
         lab.prove_by("mid-message: the server has read the part", read)
     lab.trigger(victims)
     victims.go()

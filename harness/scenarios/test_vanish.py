@@ -70,7 +70,7 @@ def test_idle(lab: Lab) -> None:
 def test_mid_message(lab: Lab) -> None:
     group = victims(lab, send("half a message", newline=False, unanswered=True))
     for peer in group.peers():
-        read = {"queue": {"peer": peer, "recv_q_at_most": 0}}
+        read = {"queue": {"peer": peer, "recv_q_at_most": 0, "bytes_received_at_least": 1}}
         lab.prove_by("mid-message: the server has read the part", read)
     lab.trigger(group)
     lab.inject(Vanish(group))

@@ -55,10 +55,6 @@ def test_mid_reply_with_clients_that_read(
     assert "mid-reply: unsent bytes" in doubt_of(play(stage, of_the_catalogue(id)))
 
 
-@pytest.mark.xfail(
-    reason="the proof holds for an empty queue too: it lacks `bytes_received_at_least`",
-    strict=False,
-)
 @pytest.mark.parametrize(
     "id", ["disconnect.fin-mid-message", "disconnect.rst-mid-message", "vanish.mid-message"]
 )
