@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, register
+from harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
     from harness.lab import Lab
@@ -18,7 +18,7 @@ class StopSubject(Fault):
 
     name = "stop-subject"
     what = "SIGSTOP to every process of the subject"
-    shown_by = "the probe sees all their threads stopped"
+    shown_by = "the probe sees all their threads stopped, at first and still when it is healed"
 
     def inject(self, lab: Lab) -> Seen:
         answer = lab.probe.request("freeze")
@@ -26,7 +26,10 @@ class StopSubject(Fault):
         return {"stopped": answer["pids"]}
 
     def heal(self, lab: Lab) -> Seen:
+        stood_still = lab.probe.sees({"stopped": {}}, within_s=0.0)
         answer = lab.probe.request("thaw")
         stood_for = float(answer["t"]) - self._since
         lab.excuse(stood_for, "the subject was stopped")
+        if not stood_still:
+            raise Unproven("stop-subject: the subject was not seen to stand still to the end")
         return {"running": answer["pids"], "stood_for_s": stood_for}
