@@ -8,11 +8,12 @@ import pytest
 
 from harness.clients import Group
 from harness.faults.base import Seen
+from harness.faults.limit_descriptors import LimitDescriptors
 from harness.faults.stop_subject import StopSubject
 from harness.judge import Level
 from harness.lab import Lab
 from harness.stage import Stage
-from harness.steps import Step, close, expect
+from harness.steps import Step, ask, close, expect
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
 
 pytestmark = pytest.mark.usefixtures("_once")
@@ -28,6 +29,17 @@ def reads_everything(steps: list[Step]) -> list[Step]:
     reading = [step for step in steps if step != {"do": "read", "on": False}]
     ready = next(k for k, step in enumerate(reading) if step["do"] == "wait")
     return [*reading[:ready], expect(), *reading[ready:]]
+
+
+def reads_at_once(steps: list[Step]) -> list[Step]:
+    """They read each reply before they do anything else."""
+    read: list[Step] = []
+    for step in steps:
+        if step["do"] == "flood":
+            read.append(ask("a word"))
+        elif step != {"do": "read", "on": False}:
+            read += [step, expect()] if step["do"] == "send" else [step]
+    return read
 
 
 def says_nothing(steps: list[Step]) -> list[Step]:
@@ -68,8 +80,10 @@ def test_mid_message_with_nothing_sent(
     )
 
 
-@pytest.mark.parametrize("case", ["mute", "spoken"])
-@pytest.mark.parametrize("id", ["connect.fin-before-accept", "connect.rst-before-accept"])
+@pytest.mark.parametrize(
+    ("id", "case"),
+    [("connect.fin-before-accept", "mute"), ("connect.rst-before-accept", "spoken")],
+)
 def test_before_accept_without_the_stop(
     id: str, case: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +91,40 @@ def test_before_accept_without_the_stop(
     hopeless(monkeypatch, "before accept")
     outcome = play(stage, of_the_catalogue(id), case=case)
     assert "before accept: they wait in the accept queue" in doubt_of(outcome)
+
+
+@pytest.mark.parametrize("id", ["resource.frozen-server", "resource.signals"])
+def test_a_subject_that_does_not_stand_still(
+    id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopSubject, "inject", unfrozen)
+    told = doubt_of(play(stage, of_the_catalogue(id)))
+    assert "stop-subject: the subject was not seen to stand still to the end" in told
+
+
+def test_descriptors_without_the_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for what in ("inject", "heal"):
+        monkeypatch.setattr(LimitDescriptors, what, lambda fault, lab: {})
+    told = doubt_of(play(stage, of_the_catalogue("resource.fd-limit")))
+    assert "accept fails" in told
+
+
+@pytest.mark.parametrize(
+    ("id", "claim"),
+    [
+        ("vanish.zero-window", "unsent bytes behind a closed window"),
+        ("lifecycle.sigterm", "in flight: unsent bytes"),
+        ("lifecycle.sigterm-stuck-peer", "unsent bytes in the server's socket"),
+        ("slow.reader", "unsent bytes in the server's socket"),
+        ("reply.half-close-unread", "the FIN arrived with replies unsent"),
+    ],
+)
+def test_unsent_replies_with_clients_that_read(
+    id: str, claim: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, reads_at_once)
+    hopeless(monkeypatch, claim)
+    assert claim in doubt_of(play(stage, of_the_catalogue(id)))
 
 
 def test_over_the_backlog_with_two_connections(
