@@ -152,6 +152,14 @@ class TestLeftOver:
         seen.end()
         assert seen.judged().level is Level.OK
 
+    def test_not_even_a_dead_socket_that_was_there_before(self) -> None:
+        seen = Observed()
+        seen.snapshot("round 1", processes=[process(fds={"5": "socket:[55]"})])
+        settled = {"label": "round 1", "connections": 1, "peers": []}
+        seen.lab("settled", held=False, inodes=[LISTENER, 55], **settled)
+        seen.end()
+        assert seen.judged().level is Level.OK
+
 
 class TestCalm:
     def test_a_server_that_spins_after_the_scenario(self) -> None:

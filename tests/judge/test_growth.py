@@ -107,6 +107,7 @@ def test_memory_beyond_the_noise_of_the_allocator() -> None:
     assert finding.summary.endswith("10 MiB, 15 MiB, 20 MiB")
     assert rounds(memory, 0, 1, 2).level is Level.OK
     assert rounds(memory, 0, 5, 5).level is Level.OK
+    assert rounds(memory, 5, 5, 10).level is Level.OK
 
 
 def test_growth_is_a_count_and_no_matter_of_time() -> None:
