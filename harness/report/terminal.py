@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from harness.judge import SIDES
 
@@ -58,7 +59,7 @@ class Summary:
             highlight=False,
             emoji=False,
         )
-        console.print(table(self.rows))
+        console.print(table(self.rows, console.width))
         for line in summary_lines(self.rows):
             console.print(line, soft_wrap=True)
         results = self._config.getoption("--results")
@@ -66,25 +67,32 @@ class Summary:
             write_results(Path(results), self.rows)
 
 
-def table(rows: list[Row]) -> Table:
-    """A row a scenario; under a failure its findings with their evidence."""
+def table(rows: list[Row], width: int = WIDTH) -> Table:
+    """A row a scenario; the last column has what fits into `width` characters."""
     shown = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
-    shown.add_column("scenario", no_wrap=True)
-    shown.add_column("subject", no_wrap=True)
-    for side in SIDES:
-        shown.add_column(side, no_wrap=True)
-    shown.add_column("time", justify="right", no_wrap=True)
-    shown.add_column("", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        levels = [row[side] for side in SIDES]
-        shown.add_row(
-            escape(row["scenario"]),
-            escape(row["subject"]) + (" IPv6" if row["ip"] == 6 else ""),
-            *(f"[{STYLES[level]}]{level}[/]" for level in levels),
-            "" if row["seconds"] is None else f"{row['seconds']:.1f} s",
-            escape(_remark(row)),
-        )
+    head = ("scenario", "subject", *SIDES, "time", "")
+    body = [_cells(row) for row in rows]
+    widest = [max(len(line[k]) for line in (head, *body)) for k in range(len(head) - 1)]
+    room = max(10, width - sum(widest) - 2 * len(widest))
+    for name in head:
+        shown.add_column(name, no_wrap=True, justify="right" if name == "time" else "left")
+    for *cells, remark in body:
+        if len(remark) > room:
+            remark = remark[: room - 1] + "…"
+        styles = ["", "", *(STYLES[level] for level in cells[2:4]), "", ""]
+        texts = [Text(cell, style) for cell, style in zip([*cells, remark], styles, strict=True)]
+        shown.add_row(*texts)
     return shown
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        str(row["scenario"]),
+        str(row["subject"]) + (" IPv6" if row["ip"] == 6 else ""),
+        *(str(row[side]) for side in SIDES),
+        "" if row["seconds"] is None else f"{row['seconds']:.1f} s",
+        _remark(row),
+    )
 
 
 def _remark(row: Row) -> str:
