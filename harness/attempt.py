@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.backends.base import BackendError, LabNodes
-from harness.channel import ChannelError
+from harness.channel import ChannelError, Refused
 from harness.faults.base import Unproven
 from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
 from harness.observations import Recorder
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # What a lab that cannot go on raises.
 BROKEN = (ChannelError, BackendError, OSError)
+
+# How the probe's refusal begins when it is the subject's command that cannot be started.
+NO_PROGRAM = "field argv:"
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
@@ -71,7 +74,14 @@ class Attempt:
     def _starts(self) -> bool:
         """Whether the subject listens in time; no connection is made to find out."""
         within = self.playing.subject.start_s
-        process = self.lab.start_subject()
+        try:
+            process = self.lab.start_subject()
+        except Refused as refused:
+            error = str(refused.answer.get("error"))
+            if not error.startswith(NO_PROGRAM):
+                raise
+            self.lab.record("unstartable", error=error.removeprefix(NO_PROGRAM).strip())
+            return False
         # Meanwhile the first clients come up.
         for name in ("bystanders", "actors"):
             self.lab.client(name)

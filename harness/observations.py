@@ -11,6 +11,7 @@ or `lab` for what the harness itself did. Records of agents and probe are theirs
 | `target` | where the subject is reached |
 | `bystanders` | the healthy clients have connected; their `groups` |
 | `deaf` | the subject did not listen in time; `elsewhere`: not where its clients come to |
+| `unstartable` | the subject's command cannot be started |
 | `trigger` | from here on the subject must act; in a quiet playing nobody speaks any more |
 | `unready` | a group did not come to where the scenario wanted it before it began |
 | `survivors` | processes of the subject that outlived its main process |

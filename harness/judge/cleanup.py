@@ -37,6 +37,9 @@ def judge_cleanup(scene: Scene) -> list[Finding]:
                 "the server ended by itself, and the kernel closed its sockets",
             )
         ]
+    if scene.of_kind("deaf", "unstartable"):
+        never = "it never listened, so there was nothing to be cleaned up"
+        return [Finding("cleanup", Level.UNKNOWN, "never listened", never)]
     removals = list(_removals(scene))
     return [
         *removals,

@@ -86,6 +86,9 @@ def _death(scene: Scene) -> Iterator[Finding]:
             (f"it listens {where}", *words.threads(scene, near), *words.log_tail(scene.end)),
             conditional=False,
         )
+    for record in scene.of_kind("unstartable"):
+        why = f"its command cannot be started: {record['error']}"
+        yield Finding("reply", Level.FAILED, "does not start", why, timed=False, conditional=False)
     for death in scene.of_kind("death"):
         yield Finding(
             "reply",

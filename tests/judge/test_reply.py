@@ -362,6 +362,16 @@ class TestDeadServer:
         assert finding.evidence[0] == "it listens 127.0.0.1:9001"
         assert finding.evidence[-1] == "its log: ready on 9001"
 
+    def test_one_whose_command_cannot_be_started(self) -> None:
+        seen = Observed()
+        seen.lab("unstartable", error="no-such cannot be started: No such file or directory")
+        seen.end()
+        judgement = seen.judged()
+        [finding] = judgement.reply.findings
+        assert finding.cause == "does not start"
+        assert finding.summary.startswith("its command cannot be started: no-such ")
+        assert judgement.cleanup.level is Level.UNKNOWN
+
     def test_one_that_listens_where_nobody_comes_to_says_where(self) -> None:
         seen = Observed()
         seen.snapshot("last", sockets=[{**listener(), "local": ["127.0.0.1", 9000]}])
