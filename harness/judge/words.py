@@ -131,7 +131,7 @@ def listed(items: list[str], what: str) -> list[str]:
 def log_tail(end: Record, lines: int = 5) -> list[str]:
     """The server's last words and how it ended."""
     said: list[Any] = end.get("log", [])
-    told = [f"its log: {printable(line)}" for _, _, line in said[-lines:]]
+    told = [f"its log: {printable(line.rstrip())}" for _, _, line in said[-lines:]]
     return told or ["its log is empty"]
 
 

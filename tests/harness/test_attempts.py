@@ -46,6 +46,12 @@ def unanswered(lab: Lab) -> None:
     ).ended()
 
 
+def wrong(lab: Lab) -> None:
+    """The same, and no machine is so slow that it could be in doubt."""
+    hello = send("hello", unanswered=True)
+    lab.play("one", connect(), hello, expect(text="goodbye\n"), must="served").ended()
+
+
 def late_by(lab: Lab, seconds: float) -> None:
     """An agent is starved for so long, by another's clock."""
     lab.play("starved", connect(), hang(mark="there"), must="nothing", client="starved")
@@ -61,7 +67,7 @@ class TestAttempts:
         assert levels(outcome) == [Level.OK], outcome.judgement
 
     def test_a_failure_is_never_played_again(self, stage: Stage) -> None:
-        outcome = play(stage, made_of(unanswered))
+        outcome = play(stage, made_of(wrong))
         assert levels(outcome) == [Level.FAILED], outcome.judgement
 
     def test_unknown_is_played_twice_more_and_all_is_on_record(self, stage: Stage) -> None:
@@ -103,9 +109,12 @@ class TestAttempts:
             unanswered(lab)
 
         outcome = play(stage, made_of(body))
-        assert levels(outcome) == [Level.UNKNOWN, Level.FAILED], outcome.judgement
-        [doubt] = outcome.attempts[0].doubts
-        assert doubt.startswith("harness too slow: the starved's own loop was ")
+        first, *others = outcome.attempts
+        assert first.level is Level.UNKNOWN
+        assert any("too slow: the starved's own loop was " in doubt for doubt in first.doubts)
+        # A busy machine may put the next one in doubt as well, for reasons of its own.
+        assert all(other.level is Level.FAILED or other.doubts for other in others)
+        assert others
 
     def test_a_late_harness_still_sees_a_pass(self, stage: Stage) -> None:
         def body(lab: Lab) -> None:
