@@ -47,6 +47,8 @@ class Threads:
             if accepted is not None and self.clients.admit(*accepted):
                 yield accepted
         self._stopper.join()
+        # Here, and not in the thread that stops: it would close the listener under accept.
+        self._listener.close()
 
     def serve(self, session: Session) -> None:
         """Serve one client to its end in this thread."""
@@ -76,4 +78,3 @@ class Threads:
         for client in self.clients:
             client.abandon("grace")
         self._wait(lambda: not self.clients, 1.0)
-        self._listener.close()
