@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from harness.lab import Lab
 
 
+# Linux delays an acknowledgement by 40 ms, 200 ms at the most (RFC 9293 §3.8.6.3 allows 500 ms).
+DELAYED_ACK_S = 0.25
+
+
 @register
 @dataclass
 class Cable(Fault):
@@ -31,9 +35,18 @@ class Cable(Fault):
 
     def heal(self, lab: Lab) -> Seen:
         client = lab.client(self.client)
-        packets = lab.probe.request("packets", since=self._since, peer=client.address)["packets"]
+        arrived = self._arrived(lab)
         client.node.plug()
-        arrived = sum(direction == "in" for _, direction, *_ in packets)
         if arrived:
             raise Unproven(f"cable: {arrived} packets of the client arrived while it was out")
         return {"client": self.client, "cable": "in"}
+
+    def _arrived(self, lab: Lab) -> int:
+        """How many packets of the client came since; an acknowledgement that is due is waited for."""
+        peer = lab.client(self.client).address
+        deadline = time.monotonic() + DELAYED_ACK_S
+        while True:
+            packets = lab.probe.request("packets", since=self._since, peer=peer)["packets"]
+            arrived = sum(direction == "in" for _, direction, *_ in packets)
+            if arrived or time.monotonic() > deadline:
+                return arrived
