@@ -42,7 +42,7 @@ class Cable(Fault):
         return {"client": self.client, "cable": "in"}
 
     def _arrived(self, lab: Lab) -> int:
-        """How many packets of the client came since; an acknowledgement that is due is waited for."""
+        """How many packets of the client came since; one that is due is waited for."""
         peer = lab.client(self.client).address
         deadline = time.monotonic() + DELAYED_ACK_S
         while True:
