@@ -56,7 +56,11 @@ def declare(parser: Any) -> None:
     )
     group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
     group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
-    group.addoption("--keep-on-fail", action="store_true", help="keep the lab of a failure running")
+    group.addoption(
+        "--keep-on-fail",
+        action="store_true",
+        help="play one after the other, and stop in the lab of a failure",
+    )
     group.addoption(
         "--pcap", action="store_true", help="keep a capture of every playing, not of failures only"
     )
@@ -76,6 +80,8 @@ def read(config: Any) -> Options:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"--subject: two subjects are named {name!r}")
+    if config.getoption("--keep-on-fail") and not sys.stdin.isatty():
+        raise UsageError("--keep-on-fail: needs a terminal, where somebody says when to go on")
     return Options(
         backend,
         tuple(subjects),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from harness.backends import choose
 from harness.backends.base import Backend, Family
 from harness.judge import SIDES, Judgement, Level
+from harness.lab import Lab
 from harness.options import RUNS, Options
 from harness.pages import load_catalogue
 from harness.report import properties
@@ -51,7 +52,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 def set_workers(config: pytest.Config) -> None:
     """Play side by side unless `-n` says otherwise, or a debugger wants the terminal."""
-    alone = config.getoption("usepdb") or config.getoption("collectonly")
+    alone = any(map(config.getoption, ("usepdb", "collectonly", "keep_on_fail")))
     if is_worker(config) or alone or config.getoption("numprocesses", None) is not None:
         return
     workers = min(MOST_WORKERS, WORKERS_PER_CPU * len(os.sched_getaffinity(0)))
@@ -134,10 +135,32 @@ def stage(config: pytest.Config) -> Iterator[Stage]:
     """The stage of this process."""
     backend = config.stash[BACKEND]
     try:
-        yield Stage(backend, folder(), pcap=config.stash[OPTIONS].pcap)
+        yield Stage(
+            backend,
+            folder(),
+            pcap=config.stash[OPTIONS].pcap,
+            keep=_keeper(config) if config.stash[OPTIONS].keep_on_fail else None,
+        )
     finally:
         if is_worker(config):
             backend.close_labs()
+
+
+def _keeper(config: pytest.Config) -> Callable[[Judgement, Lab], None]:
+    """Shows a lab in which something failed, and keeps it until somebody says to go on."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def keep(judgement: Judgement, lab: Lab) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n\n{judgement.label} against {lab.subject.name}: the lab is kept.")
+            for finding in judgement.findings:
+                print(f"  {finding.side}: {finding.level} ({finding.cause}): {finding.summary}")
+            print(f"  the server is at {lab.target[0]} port {lab.target[1]} inside the lab")
+            for command in lab.nodes.entrances():
+                print(f"  {command}")
+            input("Enter removes it and goes on; Ctrl-C ends the run. ")
+
+    return keep
 
 
 def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> None:

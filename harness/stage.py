@@ -6,12 +6,14 @@ A playing that ends UNKNOWN is played again in a fresh lab, at most twice; every
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.attempt import Attempt
 from harness.backends.base import Backend, Family
 from harness.judge import Judgement, Level, judge
+from harness.lab import Lab
 from harness.observations import Recorder
 from harness.scenario import Scenario
 from harness.subject import Subject
@@ -57,12 +59,23 @@ class Outcome:
 
 
 class Stage:
-    """Where scenarios are played: one backend, one folder of observations."""
+    """Where scenarios are played: one backend, one folder of observations.
 
-    def __init__(self, backend: Backend, folder: Path, *, pcap: bool = False) -> None:
+    `keep` is called with a lab in which something failed, while it still stands.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        folder: Path,
+        *,
+        pcap: bool = False,
+        keep: Callable[[Judgement, Lab], None] | None = None,
+    ) -> None:
         self.backend = backend
         self.folder = folder
         self.pcap = pcap
+        self._keep = keep
 
     def play(self, playing: Playing) -> Outcome:
         """Play it until it is known how it ends, at most ATTEMPTS times."""
@@ -95,6 +108,8 @@ class Stage:
                 if sees_packets and recorder.path and (failed or self.pcap):
                     recorder.path.parent.mkdir(parents=True, exist_ok=True)
                     recorder.path.with_suffix(".pcapng").write_bytes(attempt.lab.probe.pcap())
+                if failed and self._keep is not None:
+                    self._keep(judgement, attempt.lab)
             finally:
                 attempt.close()
         finally:

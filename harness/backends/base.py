@@ -162,6 +162,10 @@ class LabNodes(ABC):
     def client(self, name: str) -> Node:
         """The client node of that name; made on first use."""
 
+    def entrances(self) -> Sequence[str]:
+        """Commands by which a person gets into the nodes of a lab that is kept, if there are any."""
+        return ()
+
     @abstractmethod
     def close(self) -> None:
         """Remove the lab (or make it as new for the next one); returns when that was seen."""

@@ -47,6 +47,6 @@ class Cable(Fault):
         deadline = time.monotonic() + DELAYED_ACK_S
         while True:
             packets = lab.probe.request("packets", since=self._since, peer=peer)["packets"]
-            arrived = sum(direction == "in" for _, direction, *_ in packets)
+            arrived: int = sum(direction == "in" for _, direction, *_ in packets)
             if arrived or time.monotonic() > deadline:
                 return arrived

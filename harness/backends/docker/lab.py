@@ -36,6 +36,11 @@ class DockerNode(Node):
         self._address = address
         self._processes: list[ExecProcess] = []
 
+    @property
+    def container(self) -> str:
+        """The name of its container."""
+        return str(self._container.name)
+
     def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
         process = ExecProcess(self._site.client, self._container, argv, env)
         self._processes.append(process)
@@ -173,6 +178,11 @@ class DockerLab(LabNodes):
             container, address = self._site.client_node(len(self._clients))
             self._clients[name] = DockerNode(self._site, name, container, address)
         return self._clients[name]
+
+    def entrances(self) -> Sequence[str]:
+        nodes = [self.pod, *self._clients.values()]
+        names = [self._site.subject.name, *(node.container for node in nodes)]
+        return [f"docker exec -it {name} sh" for name in names]
 
     def close(self) -> None:
         if not self._open:
