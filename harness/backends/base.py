@@ -163,7 +163,7 @@ class LabNodes(ABC):
         """The client node of that name; made on first use."""
 
     def entrances(self) -> Sequence[str]:
-        """Commands by which a person gets into the nodes of a lab that is kept, if there are any."""
+        """Commands by which a person gets into the nodes of a lab that is kept, if any."""
         return ()
 
     @abstractmethod
