@@ -81,7 +81,7 @@ def read(config: Any) -> Options:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"--subject: two subjects are named {name!r}")
-    if config.getoption("--keep-on-fail") and not sys.stdin.isatty():
+    if config.getoption("--keep-on-fail") and not _at_a_terminal(config):
         raise UsageError("--keep-on-fail: needs a terminal, where somebody says when to go on")
     return Options(
         backend,
@@ -92,6 +92,12 @@ def read(config: Any) -> Options:
         config.getoption("--pcap"),
         _results(config.getoption("--results")),
     )
+
+
+def _at_a_terminal(config: Any) -> bool:
+    """Whether somebody can press Enter; pytest's capture hides the terminal from the tests."""
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        return sys.stdin.isatty()
 
 
 def _results(name: str | None) -> Path | None:
