@@ -96,8 +96,12 @@ def read(config: Any) -> Options:
 
 def _at_a_terminal(config: Any) -> bool:
     """Whether somebody can press Enter; pytest's capture hides the terminal from the tests."""
-    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+    capture = config.pluginmanager.getplugin("capturemanager")
+    capture.suspend(in_=True)
+    try:
         return sys.stdin.isatty()
+    finally:
+        capture.resume()
 
 
 def _results(name: str | None) -> Path | None:

@@ -151,7 +151,8 @@ def _keeper(config: pytest.Config) -> Callable[[Judgement, Lab], None]:
     capture = config.pluginmanager.getplugin("capturemanager")
 
     def keep(judgement: Judgement, lab: Lab) -> None:
-        with capture.global_and_fixture_disabled():
+        capture.suspend(in_=True)
+        try:
             print(f"\n\n{judgement.label} against {lab.subject.name}: the lab is kept.")
             for finding in judgement.findings:
                 print(f"  {finding.side}: {finding.level} ({finding.cause}): {finding.summary}")
@@ -159,6 +160,8 @@ def _keeper(config: pytest.Config) -> Callable[[Judgement, Lab], None]:
             for command in lab.nodes.entrances():
                 print(f"  {command}")
             input("Enter removes it and goes on; Ctrl-C ends the run. ")
+        finally:
+            capture.resume()
 
     return keep
 
