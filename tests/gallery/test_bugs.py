@@ -557,8 +557,9 @@ class TestDescriptorsRunOut:
     def test_dies_of_emfile(self) -> None:
         with gallery("dies_of_emfile") as server:
             allow(server, 4)
-            with server.connect():
-                assert server.ended() == 1
+            with suppress(ConnectionResetError):  # it may die before the handshake is over
+                server.connect().close()
+            assert server.ended() == 1
 
     def test_spins_on_emfile(self) -> None:
         with gallery("spins_on_emfile") as server:
