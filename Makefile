@@ -35,7 +35,8 @@ client: $(SET_UP) ## take part in the running lab by hand, from a second termina
 	@$(PYTHON) -m harness client
 
 test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
-	@$(PYTHON) -m pytest tests -n 4
+	@$(PYTHON) -m pytest tests -n 4 || { echo 'What failed among the others is run once more, alone:'; \
+	    $(PYTHON) -m pytest tests --last-failed --last-failed-no-failures none; }
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
 
 images: $(SET_UP) ## build the images for Docker, where something changed

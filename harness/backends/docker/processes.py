@@ -21,6 +21,9 @@ from harness.backends.docker.streams import FramedPipe
 _MARK = "IOLAB_PROCESS"
 
 
+STARTED_WITHIN_S = 5.0
+
+
 class Piped(ABC):
     """A process whose streams go through the engine."""
 
@@ -78,7 +81,11 @@ class ExecProcess(Piped, Process):
 
     def signal(self, signal: str) -> None:
         helper = (*program("send_signal"), f"{_MARK}={self._mark}", signal)
+        deadline = time.monotonic() + STARTED_WITHIN_S
         said = ExecProcess(self._client, self._container, helper).output().strip()
+        # The engine says that it runs before it has become the program that bears the mark.
+        while said == "gone" and self.status() is None and time.monotonic() < deadline:
+            said = ExecProcess(self._client, self._container, helper).output().strip()
         if said == "gone":
             raise ProcessLookupError(f"{signal}: the process has ended")
         if said:
