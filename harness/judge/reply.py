@@ -181,7 +181,7 @@ def _unkind_ends(name: str, reports: list[Record]) -> Iterator[Finding]:
 
 def _is_told_off(failure: Record | None) -> bool:
     """Whether the server said something of its own in place of the first reply: why it refuses."""
-    return failure is not None and failure["kind"] == "mismatch" and failure["at"] == 0
+    return failure is not None and failure["kind"] in WRONG_BYTES and failure["at"] == 0
 
 
 def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: int) -> Finding:
