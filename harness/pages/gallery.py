@@ -14,8 +14,9 @@ HEAD = """\
 # The gallery
 
 Small servers, each broken in one realistic way and named after it, and the scenario that finds it.
-`tests/gallery/` plays them all and asserts that this scenario fails, on this verdict, with evidence
-that names the bug; and that the correct servers in `gallery/controls/` pass all that they promise.
+`pytest tests/gallery/test_gallery.py` (minutes, so by name) plays them all and asserts that this
+scenario fails, on this verdict, with evidence that names the bug;
+and that the correct servers in `gallery/controls/` pass all that they promise.
 
 ## Broken
 
