@@ -61,6 +61,6 @@ clean: ## remove all that the project made: leftovers, images, environment, cach
 	@rm -rf .venv $(CACHES) runs junit.xml docker/wheels/*.whl
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(SET_UP): requirements.txt tools/set-up
+$(SET_UP): requirements.txt pyproject.toml tools/set-up
 	@tools/set-up .venv
 	@touch $@

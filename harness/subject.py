@@ -6,6 +6,7 @@ inferred: what is not promised is None, and a scenario that needs it is `UNSUPPO
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -58,6 +59,7 @@ class Subject:
     user: str | None = None
     writable: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    seccomp: Path | None = None
     start_s: float = 10.0
     promises: Promises = field(default_factory=Promises)
     nature: Nature = field(default_factory=Nature)
@@ -143,6 +145,7 @@ class _Checker:
                 'must be a list of names like "NET_BIND_SERVICE"',
             )
             or (),
+            seccomp=self._seccomp(data.get("seccomp")),
             start_s=self._get(data, "start_s", _seconds, seconds) or 10.0,
             promises=self._promises(data.get("promises", {})),
             nature=self._nature(data.get("nature", {})),
@@ -198,6 +201,24 @@ class _Checker:
                 "files", f"must be a folder, relative to the manifest: no folder {folder}"
             )
         return folder
+
+    def _seccomp(self, value: Any) -> Path | None:
+        """The profile that its container gets in place of the engine's default one."""
+        if value is None:
+            return None
+        wanted = "must be a seccomp profile in JSON, relative to the manifest"
+        if not isinstance(value, str):
+            raise self.wrong("seccomp", wanted)
+        path = (self.path.parent / value).resolve()
+        try:
+            profile = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise self.wrong("seccomp", f"{wanted}: {path}: {error.strerror}") from None
+        except ValueError as error:
+            raise self.wrong("seccomp", f"{wanted}: {path}: {error}") from None
+        if not isinstance(profile, dict) or "defaultAction" not in profile:
+            raise self.wrong("seccomp", f"{wanted}: {path} has no defaultAction")
+        return path
 
     def _promises(self, data: Any) -> Promises:
         if not isinstance(data, dict):

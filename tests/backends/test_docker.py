@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import random
@@ -123,6 +124,43 @@ class TestHardening:
         mine = client.networks.list(filters={"label": f"{RUN_LABEL}={backend.run_id}"})
         assert mine
         assert all(network.attrs["Internal"] for network in mine)
+        lab.close()
+
+
+# Tries system calls of these numbers with arguments that none of them can take.
+TRIES = serving(
+    "tries",
+    """
+    import ctypes, json
+    libc = ctypes.CDLL(None, use_errno=True)
+    calls = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
+    def error_of(number):
+        libc.syscall(number, -1, 0, 0, 0, 0, 0)
+        return ctypes.get_errno()
+    print(json.dumps({name: error_of(calls[name]) for name in calls}))
+    """,
+)
+PROFILE = Path(__file__).parents[2] / "docker/io_uring.seccomp.json"
+
+
+class TestSystemCalls:
+    def test_the_profile_for_io_uring_lets_its_calls_through(self, backend: DockerBackend) -> None:
+        errors = confess(backend, replace(TRIES, seccomp=PROFILE))
+        assert errno.EPERM not in errors.values(), errors
+
+    def test_the_manifests_profile_is_the_one_that_holds(
+        self, backend: DockerBackend, tmp_path: Path
+    ) -> None:
+        without = json.loads(PROFILE.read_text())
+        without["syscalls"] = [
+            rule for rule in without["syscalls"] if "io_uring_setup" not in rule["names"]
+        ]
+        mine = tmp_path / "mine.json"
+        mine.write_text(json.dumps(without))
+        errors = confess(backend, replace(TRIES, seccomp=mine))
+        assert set(errors.values()) == {errno.EPERM}, errors
+        lab = backend.open_lab(replace(TRIES, seccomp=mine))
+        assert lab.pod.tolerances() == ["may make the system calls of mine.json"]
         lab.close()
 
 

@@ -45,6 +45,7 @@ WRONG_FIELDS = [
     ("writable", '"/tmp"', f"{PATHS}, not '/tmp'"),
     ("writable", '["tmp"]', f"{PATHS}, not ['tmp']"),
     ("capabilities", '["net_raw"]', f"{CAPABILITIES}, not ['net_raw']"),
+    ("seccomp", "7", "must be a seccomp profile in JSON, relative to the manifest"),
     ("start_s", "0", f"{SECONDS}, not 0"),
     ("start_s", "true", f"{SECONDS}, not True"),
     ("start_s", "inf", f"{SECONDS}, not inf"),
@@ -147,6 +148,23 @@ def test_a_wrong_promise_is_named(name: str, value: str, allowed: str, tmp_path:
 def test_a_missing_field_is_named(name: str, tmp_path: Path) -> None:
     told = complaint(write(tmp_path, {k: v for k, v in GOOD.items() if k != name}))
     assert told.startswith(f"{name}: is missing: ")
+
+
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [
+        (None, "No such file or directory"),
+        ("{", "Expecting property name"),
+        ("[]", "has no defaultAction"),
+        ("{}", "has no defaultAction"),
+    ],
+)
+def test_a_profile_that_is_none_is_named(profile: str | None, told: str, tmp_path: Path) -> None:
+    if profile is not None:
+        (tmp_path / "profile.json").write_text(profile)
+    complaining = complaint(write(tmp_path, {**GOOD, "seccomp": '"profile.json"'}))
+    assert complaining.startswith("seccomp: must be a seccomp profile in JSON, relative to the ")
+    assert told in complaining
 
 
 def test_an_image_stands_for_the_command(tmp_path: Path) -> None:

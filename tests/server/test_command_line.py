@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from server import models
+from server.__main__ import main
 from server.settings import parse
 from tests.server.running import ROOT, Server
 
@@ -58,7 +60,28 @@ def test_an_ipv4_address_serves_ipv4_alone(start: Callable[..., Server]) -> None
 
 
 def test_auto_says_which_model_it_took(start: Callable[..., Server]) -> None:
-    assert start("--model", "auto").event("listening")["model"] in ("uring", "epoll")
+    assert start("--model", "auto").event("listening")["model"] == models.best()
+
+
+@pytest.mark.parametrize("best", models.BEST_FIRST)
+def test_auto_takes_the_best_that_the_kernel_offers(
+    best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = models.BEST_FIRST[models.BEST_FIRST.index(best) :]
+    for name in models.BEST_FIRST:
+        why_not = None if name in offered else "not here"
+        monkeypatch.setattr(models.load(name), "unavailable", lambda why_not=why_not: why_not)
+    assert models.best() == best
+
+
+def test_a_model_that_cannot_run_here_says_why_and_ends_with_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(models.load("uring"), "unavailable", lambda: "the kernel is too old")
+    monkeypatch.setattr(sys, "argv", ["server", "--model", "uring"])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said == "server: argument --model: uring cannot run here: the kernel is too old\n"
 
 
 @pytest.mark.parametrize(

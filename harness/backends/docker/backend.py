@@ -101,6 +101,7 @@ class DockerBackend(Backend):
             user=subject.user or containers.USER,
             capabilities=subject.capabilities,
             writable=subject.writable,
+            seccomp=None if subject.seccomp is None else subject.seccomp.read_text("utf-8"),
             volume=None if subject.files is None else self._volume(subject),
             first_process=None if waits else tuple(command),
             environment=() if waits else tuple(subject.environment.items()),

@@ -64,14 +64,17 @@ def create(
     argv: Sequence[str] = WAITER,
     user: str = USER,
     capabilities: Sequence[str] = (),
+    seccomp: str | None = None,
     descriptors: int | None = DESCRIPTORS,
     network: tuple[Network, Address] | None = None,
     **others: Any,
 ) -> Container:
     """Create a container, hardened, not started; `argv` replaces the image's entrypoint.
 
-    `descriptors` is None where the engine may not raise the limit.
+    `descriptors` is None where the engine may not raise the limit; `seccomp` is a profile in JSON,
+    None for the engine's own.
     """
+    profile = [] if seccomp is None else [f"seccomp={seccomp}"]
     limits = () if descriptors is None else (descriptors,)
     if network is not None:
         connection, address = network
@@ -93,7 +96,7 @@ def create(
             read_only=True,
             cap_drop=["ALL"],
             cap_add=list(capabilities),
-            security_opt=["no-new-privileges"],
+            security_opt=["no-new-privileges", *profile],
             mem_limit=MEMORY,
             memswap_limit=MEMORY,
             pids_limit=PIDS,

@@ -144,6 +144,8 @@ class DockerPod(DockerNode, Pod):
             loosened.append(f"may write to {', '.join(manifest.writable)}")
         if manifest.capabilities:
             loosened.append(f"has the capabilities {', '.join(manifest.capabilities)}")
+        if manifest.seccomp:
+            loosened.append(f"may make the system calls of {manifest.seccomp.name}")
         if self._site.kind.first_process is not None:
             loosened.append(
                 "is its container's first process, as the image has no `sleep`:"

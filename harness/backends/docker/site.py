@@ -39,6 +39,7 @@ class Kind:
     user: str
     capabilities: tuple[str, ...]
     writable: tuple[str, ...]
+    seccomp: str | None
     volume: str | None
     first_process: tuple[str, ...] | None
     """The subject's own command, where the image has nothing that could wait."""
@@ -164,6 +165,7 @@ class Site:
             argv=kind.first_process or containers.ANY_WAITER,
             user=kind.user,
             capabilities=kind.capabilities,
+            seccomp=kind.seccomp,
             descriptors=self.equipment.descriptors,
             environment=dict(kind.environment),
             stdin_open=kind.first_process is not None,
