@@ -2,6 +2,7 @@
 
 PYTHON := .venv/bin/python
 SET_UP := .venv/set-up
+BENCH_SET_UP := .venv/bench-set-up
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Passed on only when given, so that each default stands in one place: in the program.
@@ -12,7 +13,7 @@ LAB_OPTIONS = $(BACKEND_OPTION) $(call option,MODEL,model) $(call option,CLIENTS
 TEST_OPTIONS = $(BACKEND_OPTION) $(foreach model,$(MODEL),--model '$(model)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab client test images check format sweep clean
+.PHONY: help lab client test bench images check format sweep clean
 
 help: ## this list
 	@echo 'iolab, a laboratory for TCP servers'
@@ -25,7 +26,7 @@ help: ## this list
 	@echo '  CLIENTS=    how many clients of each personality (lab)'
 	@echo '  DURATION=   seconds after which the lab ends by itself (lab)'
 	@echo '  REPLY=      operator: this terminal answers the clients (lab)'
-	@echo '  ARGS=       more options of pytest, as in ARGS="-k disconnect" (test)'
+	@echo '  ARGS=       more options, as in ARGS="-k disconnect" (test), ARGS=--quick (bench)'
 	@echo '  BASE_IMAGE= the image to start from, with Python 3.11 or newer (docker)'
 
 lab: $(SET_UP) ## watch a server and its clients live; Ctrl-C ends it
@@ -38,6 +39,9 @@ test: $(SET_UP) ## unit tests, then all scenarios against the server; writes jun
 	@$(PYTHON) -m pytest tests -n 4 || { echo 'What failed among the others is run once more, alone:'; \
 	    $(PYTHON) -m pytest tests --last-failed --last-failed-no-failures none; }
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
+
+bench: $(BENCH_SET_UP) ## measure our models beside other servers; writes docs/performance.md
+	@$(PYTHON) -m bench $(ARGS)
 
 images: $(SET_UP) ## build the images for Docker, where something changed
 	@$(PYTHON) -m harness images
@@ -63,4 +67,9 @@ clean: ## remove all that the project made: leftovers, images, environment, cach
 
 $(SET_UP): requirements.txt pyproject.toml tools/set-up
 	@tools/set-up .venv
+	@touch $@
+
+# What cannot be installed is said to be absent, and the others are measured.
+$(BENCH_SET_UP): $(SET_UP) requirements-bench.txt
+	@tools/set-up .venv requirements-bench.txt || echo 'The benchmark goes on without those.'
 	@touch $@

@@ -1,0 +1,1 @@
+"""Load clients: what asks the contestants, and what it saw."""

@@ -1,0 +1,68 @@
+"""The load client in C (`load.c`), told by lines and telling in JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import Failure
+from bench.load.shape import LINE, Connected, Sample, Shape
+from bench.machine import pinned
+from bench.serving import ADDRESS, Server
+
+
+@dataclass(frozen=True)
+class CClient:
+    """Starts load clients on a core. Gives one, connected, to `with`."""
+
+    programs: Path
+    core: int | None
+
+    @contextlib.contextmanager
+    def __call__(self, server: Server, shape: Shape) -> Iterator[Connected]:
+        counts = (server.port, server.pid, shape.active, shape.idle, shape.lines, LINE)
+        command = [str(self.programs / "load"), ADDRESS, *map(str, counts), str(int(shape.churn))]
+        with pinned(self.core):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        with process:
+            try:
+                running = _Running(process, server)
+                running.hear()
+                yield running
+            finally:
+                process.kill()
+
+
+class _Running:
+    def __init__(self, process: subprocess.Popen[str], server: Server) -> None:
+        self._process = process
+        self._server = server
+
+    def measure(self, warm_s: float, for_s: float) -> Sample:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{warm_s} {for_s}\n")
+        self._process.stdin.flush()
+        said = self.hear()
+        del said["ended"]
+        return Sample(messages=int(said.pop("messages")), **said)
+
+    def hear(self) -> dict[str, float]:
+        """The next line of the client; `Failure` if it has ended instead."""
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        line = self._process.stdout.readline()
+        if not line:
+            why = self._process.stderr.read().strip() or f"status {self._process.wait()}"
+            raise Failure(f"{self._server.contestant.name}: {why}")
+        said: dict[str, float] = json.loads(line)
+        return said
