@@ -183,7 +183,10 @@ class Backend(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """What is done once a run, by its main process: images, watchdog, sweep of dead runs."""
+        """What is done once a run, by its main process: images, watchdog, sweep of dead runs.
+
+        Raises BackendError when that shows that labs do not work here.
+        """
 
     @abstractmethod
     def missing(self) -> Mapping[str, str]:

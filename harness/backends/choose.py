@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from harness.backends.base import Backend, BackendUnavailable
+from harness.backends.base import Backend, BackendError
 from harness.errors import UsageError
 
 AUTO = "auto"
@@ -26,10 +26,11 @@ def backend(name: str, run_id: str) -> Backend:
     return made
 
 
-def choose(wanted: str, run_id: str) -> tuple[Backend, str]:
+def prepared(wanted: str, run_id: str) -> tuple[Backend, str]:
     """The backend that was asked for, or with "auto" the best that works here, and a line on why.
 
-    UsageError when the one that was asked for does not work here.
+    It is checked and prepared: an engine may answer, and no image be had for it. UsageError when
+    the one that was asked for does not work here.
     """
     passed_over = []
     for name in BACKENDS:
@@ -38,7 +39,8 @@ def choose(wanted: str, run_id: str) -> tuple[Backend, str]:
         tried = backend(name, run_id)
         try:
             tried.check()
-        except BackendUnavailable as reason:
+            _prepare(tried)
+        except BackendError as reason:
             if wanted == name:
                 raise UsageError(f"--backend {name}: {reason}") from None
             passed_over.append(f"not {name}: {reason}")
@@ -46,3 +48,11 @@ def choose(wanted: str, run_id: str) -> tuple[Backend, str]:
             why = "; ".join(passed_over) or ("the best one" if wanted == AUTO else "as asked")
             return tried, f"backend: {name} ({why})"
     raise UsageError(f"--backend {AUTO}: none works here: {'; '.join(passed_over)}")
+
+
+def _prepare(tried: Backend) -> None:
+    try:
+        tried.prepare()
+    except BaseException:
+        tried.close()
+        raise

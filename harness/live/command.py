@@ -43,9 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     backend: Backend | None = None
     with Stoppable() as stoppable:
         try:
-            backend, why = choose.choose(setting.backend, run_id)
+            backend, why = choose.prepared(setting.backend, run_id)
             console.print(why, markup=False, soft_wrap=True)
-            backend.prepare()
             _run(setting, backend, console, terminal)
         except LabFailed as failed:
             print(f"iolab: {failed}", file=sys.stderr)

@@ -9,22 +9,34 @@ from types import ModuleType
 import pytest
 
 from harness.backends import choose
-from harness.backends.base import NEEDS, Backend, BackendUnavailable
+from harness.backends.base import NEEDS, Backend, BackendError, BackendUnavailable
 from harness.backends.declared import ALL, PROCESSES, page
 from harness.backends.namespaces.backend import Namespaces
 from harness.errors import UsageError
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, reasons: Mapping[str, str | None]) -> None:
-    """Let each backend be unavailable for that reason, or work (None)."""
+def pretend(
+    monkeypatch: pytest.MonkeyPatch,
+    reasons: Mapping[str, str | None],
+    unprepared: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Let each backend be unavailable for that reason, or work (None).
+
+    One of `unprepared` passes its check and cannot be prepared, for that reason. Returns what is
+    done to which, as it happens.
+    """
     module = ModuleType("pretended")
     monkeypatch.setitem(sys.modules, "pretended", module)
+    done: list[str] = []
     for name, reason in reasons.items():
-        setattr(module, name, _pretended(name, reason))
+        setattr(module, name, _pretended(name, reason, (unprepared or {}).get(name), done))
         monkeypatch.setitem(choose.BACKENDS, name, f"pretended:{name}")
+    return done
 
 
-def _pretended(name: str, reason: str | None) -> type[Backend]:
+def _pretended(
+    name: str, reason: str | None, unprepared: str | None, done: list[str]
+) -> type[Backend]:
     class Pretended(Backend):
         def __init__(self, run_id: str) -> None:
             self.run_id = run_id
@@ -32,6 +44,14 @@ def _pretended(name: str, reason: str | None) -> type[Backend]:
         def check(self) -> None:
             if reason is not None:
                 raise BackendUnavailable(reason)
+
+        def prepare(self) -> None:
+            done.append(f"{name} prepared")
+            if unprepared is not None:
+                raise BackendError(unprepared)
+
+        def close(self) -> None:
+            done.append(f"{name} closed")
 
     Pretended.name = name
     Pretended.__abstractmethods__ = frozenset()
@@ -56,23 +76,35 @@ def test_auto_takes_the_best_and_says_why(
     monkeypatch: pytest.MonkeyPatch, reasons: Mapping[str, str | None], line: str
 ) -> None:
     pretend(monkeypatch, reasons)
-    chosen, why = choose.choose("auto", "a-run")
+    chosen, why = choose.prepared("auto", "a-run")
     assert why == line
     assert chosen.name == line.split()[1]
     assert chosen.run_id == "a-run"
 
 
+def test_an_engine_for_which_no_image_can_be_had_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = pretend(monkeypatch, {"docker": None, "namespaces": None}, {"docker": "no base image"})
+    chosen, why = choose.prepared("auto", "a-run")
+    assert chosen.name == "namespaces"
+    assert why == "backend: namespaces (not docker: no base image)"
+    assert done == ["docker prepared", "docker closed", "namespaces prepared"]
+    with pytest.raises(UsageError, match=r"^--backend docker: no base image$"):
+        choose.prepared("docker", "a-run")
+
+
 def test_the_one_that_was_asked_for_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {"docker": None, "namespaces": "no: change this", "processes": None})
-    assert choose.choose("processes", "a-run")[1] == "backend: processes (as asked)"
+    assert choose.prepared("processes", "a-run")[1] == "backend: processes (as asked)"
     with pytest.raises(UsageError, match=r"^--backend namespaces: no: change this$"):
-        choose.choose("namespaces", "a-run")
+        choose.prepared("namespaces", "a-run")
 
 
 def test_where_nothing_works_all_reasons_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {"docker": "a", "namespaces": "b", "processes": "c"})
     with pytest.raises(UsageError, match="not docker: a; not namespaces: b; not processes: c"):
-        choose.choose("auto", "a-run")
+        choose.prepared("auto", "a-run")
 
 
 def test_declarations_are_of_the_backends_and_name_needs() -> None:

@@ -249,7 +249,7 @@ import sys
 from harness import run
 from harness.backends import choose
 try:
-    print(choose.choose("namespaces", run.new_id())[1])
+    print(choose.prepared("namespaces", run.new_id())[1])
 except Exception as error:
     print(type(error).__name__, error)
 """
