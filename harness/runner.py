@@ -34,6 +34,9 @@ MOST_WORKERS = 8
 # How many runs' observations are kept.
 RUNS_KEPT = 5
 
+# In a run's folder, what pytest takes for the system's folder of temporary files.
+_TEMPORARY = "tmp"
+
 
 @dataclass(frozen=True)
 class Form:
@@ -62,7 +65,7 @@ def set_workers(config: pytest.Config) -> None:
 
 
 def start(config: pytest.Config) -> None:
-    """What the run's main process does once: choose the backend, make its images, sweep."""
+    """What the run's main process does once: choose the backend, and prepare it."""
     if config.getoption("collectonly"):
         return
     options = config.stash[OPTIONS]
@@ -71,11 +74,14 @@ def start(config: pytest.Config) -> None:
         config.stash[BACKEND] = choose.backend(name, current_id())
         return
     run_id = os.environ[VARIABLE] = new_id()
-    chosen, why = choose.choose(options.backend, run_id)
+    chosen, why = choose.prepared(options.backend, run_id)
     print(why, flush=True)
-    chosen.prepare()
     config.stash[BACKEND] = chosen
     _forget_old_runs()
+    if not config.getoption("basetemp"):
+        # What pytest makes in the system's folder would outlive the run.
+        folder().mkdir(parents=True)
+        config.option.basetemp = folder() / _TEMPORARY
 
 
 def handed_down(config: pytest.Config) -> dict[str, str]:
@@ -88,6 +94,8 @@ def finish(config: pytest.Config) -> None:
     backend = config.stash.get(BACKEND, None)
     if backend is not None and not is_worker(config):
         backend.close()
+        with contextlib.suppress(OSError):  # it is not there, or somebody's files are in it
+            (folder() / _TEMPORARY).rmdir()
 
 
 def folder() -> Path:

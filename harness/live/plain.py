@@ -71,7 +71,7 @@ class Plain:
         return "  ".join(word for word in (line.event, who.strip(), line.text) if word)
 
     def _stamped(self, t: float, words: str) -> str:
-        return f"{t - self._state.began:6.1f} s  {words}"
+        return f"{max(0.0, t - self._state.began):6.1f} s  {words}"
 
 
 def status(state: State) -> str:
