@@ -49,17 +49,21 @@ class Victim:
         self._backend = backend
         self._folder = folder
         folder.mkdir()
-        self._process = python(*arguments, "--backend", backend.name, folder=folder)
+        command = (*arguments, "--backend", backend.name)
+        # Not a pipe: whoever reads it to the end waits for all that hold it.
+        self._process = python(*command, folder=folder, stdout=subprocess.DEVNULL)
         started = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[19]
         # What begins the run's id, and so is in the name of all that it makes.
         self._id = f"{self._process.pid}-{int(started):x}-"
         self._namespaces: set[str] = set()
+        self._killed = 0.0
 
     def kill(self) -> None:
         """SIGKILL to the main process alone."""
         self._namespaces = namespaces_of(self._processes()) - namespaces_of([os.getpid()])
         self._process.send_signal(signal.SIGKILL)
-        self._process.communicate()
+        self._killed = time.monotonic()
+        self._process.wait()
 
     def traces(self) -> list[str]:
         """All that there is of the run on this machine, in words."""
@@ -76,14 +80,13 @@ class Victim:
             found += [str(thing) for thing in mine if thing.run_id.startswith(self._id)]
         return found
 
-    def await_end(self) -> None:
-        """Wait until no trace is left; AssertionError with those that are."""
-        left = self.traces()
-        deadline = time.monotonic() + GONE_WITHIN_S
-        while left:
-            assert time.monotonic() < deadline, f"after {GONE_WITHIN_S:g} s still: {left}"
+    def await_end(self) -> float:
+        """Seconds from the kill until no trace is left; AssertionError with those that are."""
+        while left := self.traces():
+            late = time.monotonic() > self._killed + GONE_WITHIN_S
+            assert not late, f"after {GONE_WITHIN_S:g} s still: {left}"
             time.sleep(LOOK_AGAIN_S)
-            left = self.traces()
+        return time.monotonic() - self._killed
 
     def _processes(self) -> list[int]:
         marks = f"TMPDIR={self._folder}\0".encode(), self._id.encode()
@@ -98,7 +101,7 @@ class Victim:
         return found
 
 
-def python(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+def python(*arguments: str, folder: Path, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """Python, as no part of the run that these tests may be."""
     ours = {name: value for name, value in os.environ.items() if "IOLAB" not in name}
     return subprocess.Popen(
@@ -106,7 +109,7 @@ def python(*arguments: str, folder: Path) -> subprocess.Popen[str]:
         cwd=ROOT,
         env={**ours, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.STDOUT,
         text=True,
     )
@@ -182,9 +185,7 @@ def test_nothing_is_left_and_the_neighbour_finishes(
         victim = Victim(VICTIMS[number % len(VICTIMS)], backend, tmp_path / str(number))
         time.sleep(moments.uniform(0, LONGEST_LIFE_S))
         victim.kill()
-        killed = time.monotonic()
-        victim.await_end()
-        took.append(time.monotonic() - killed)
+        took.append(victim.await_end())
         neighbour.go_on()
     neighbour.finish()
     print(
