@@ -44,6 +44,7 @@ class Attempt:
     ) -> None:
         self.playing = playing
         self.sees_packets = sees_packets
+        by_nature = playing.by_nature
         self.lab = Lab(
             nodes,
             playing.subject,
@@ -52,6 +53,7 @@ class Attempt:
             quiet=playing.quiet,
             case=playing.scenario.cases[playing.case],
             scale=playing.scale,
+            others_wait=by_nature is not None and by_nature[0] == "reply",
         )
 
     def run(self) -> None:

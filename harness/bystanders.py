@@ -2,7 +2,8 @@
 
 The holder keeps one connection from start to end and asks again and again; the comer connects anew
 for each request. A subject that serves so few at a time that they would be in its way is asked by
-them before and after the scripts, not beside them.
+them before and after the scripts, not beside them. Where its manifest says that it makes others
+wait by its nature, the comer stays beside the scripts to show it.
 """
 
 from __future__ import annotations
@@ -38,18 +39,21 @@ WARM_UP = 5
 class Bystanders:
     """Both of them, in a client node of their own."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, must_wait: bool) -> None:
+        """`must_wait`: in this scenario the subject is stated to keep others waiting."""
         self._lab = lab
+        self._must_wait = must_wait
         self._generation = 0
         self._groups: list[str] = []
         self._resting: dict[str, float] = {}
         self.baseline: dict[str, Any] = {}
 
-    @property
-    def beside(self) -> bool:
-        """Whether the subject can serve them beside the scripts."""
+    def _beside(self, holder: str, comer: str) -> list[str]:
+        """Which of them stay beside the scripts."""
         most = self._lab.promises.max_connections
-        return most is None or most > BYSTANDERS
+        if most is None or most > BYSTANDERS:
+            return [holder, comer]
+        return [comer] if self._must_wait else []
 
     def gather(self) -> None:
         """Let them connect, warm up and rest for the baseline; then they go on, if they may."""
@@ -69,12 +73,9 @@ class Bystanders:
             steps.close(),
             client="bystanders",
         )
+        self._groups = self._beside(holder, comer)
         come = [steps.connect(within_s=PATIENCE_S), request, steps.close()]
-        if self.beside:
-            self._warm(holder)
-        else:
-            self._lab.groups[holder].go("begin")
-            self._ask("finish", holder, within_s=PATIENCE_S)
+        self._warm(holder)
         lab.play(
             comer,
             steps.repeat(come, times=WARM_UP),
@@ -83,25 +84,31 @@ class Bystanders:
             client="bystanders",
         )
         self._warm(comer)
-        self._groups = [holder, comer] if self.beside else []
-        if not self.beside:
-            self._lab.groups[comer].go("begin")
-            self._ask("finish", comer, within_s=PATIENCE_S)
         lab.probe.sees(lab.only_bystanders(), within_s=2.0)
         lab.look_at_cpu("before the scenario")
         self.baseline = lab.probe.snapshot("baseline")
-        lab.record("bystanders", groups=[holder, comer], beside=self.beside, holders=self.peers())
+        lab.record("bystanders", groups=[holder, comer], beside=self._groups, holders=self.peers())
         for group in self._groups:
             lab.groups[group].go("begin")
 
     def _warm(self, group: str) -> None:
+        """It has had its first answers; one that may not stay then leaves."""
         self._lab.groups[group].reached("warm", within_s=PATIENCE_S)
+        if group not in self._groups:
+            self._lab.groups[group].go("begin")
+            self._ask("finish", group, within_s=PATIENCE_S)
+
+    def _holder(self) -> list[str]:
+        return [group for group in self._groups if group.startswith("holder")]
 
     def peers(self) -> list[list[Any]]:
         """The addresses of the connections that they hold."""
-        if not self._groups:
-            return []
-        return [r["local"] for r in self._lab.groups[self._groups[0]].report() if r["local"]]
+        return [
+            report["local"]
+            for group in self._holder()
+            for report in self._lab.groups[group].report()
+            if report["local"]
+        ]
 
     def silent_for(self) -> float:
         """For how long some of them have been resting, in seconds; 0 while all speak."""
@@ -127,8 +134,8 @@ class Bystanders:
 
     def let_holder_go(self) -> None:
         """The holder was silent for so long that the subject may have removed it: not judged."""
-        if self._groups:
-            group = self._groups.pop(0)
+        for group in self._holder():
+            self._groups.remove(group)
             self._resting.pop(group, None)
             self._lab.groups[group].drop()
 

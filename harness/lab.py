@@ -53,6 +53,7 @@ class Lab:
         quiet: bool,
         case: Any,
         scale: float,
+        others_wait: bool,
     ) -> None:
         self.nodes = nodes
         self.subject = subject
@@ -71,7 +72,7 @@ class Lab:
         self._restless = False
         self.process: SubjectProcess | None = None
         self.probe = Probe(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
-        self.bystanders = Bystanders(self)
+        self.bystanders = Bystanders(self, must_wait=others_wait)
         self._known: dict[str, list[int]] = {}
 
     # The players

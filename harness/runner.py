@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -190,38 +189,26 @@ def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> Non
     except Exception as error:
         item.user_properties += properties.broken_off(playing, error)
         raise
-    by_nature = _by_nature(subject, scenario, form)
-    item.user_properties += properties.of(outcome, by_nature)
-    _conclude(outcome, by_nature)
+    item.user_properties += properties.of(outcome)
+    conclude(outcome)
 
 
-def _by_nature(subject: Subject, scenario: Scenario, form: Form) -> tuple[str, str] | None:
-    """(verdict, reason) where the manifest says that the subject fails this by its nature."""
-    for name in (
-        scenario.label(form.case, form.quiet),
-        scenario.label(form.case, False),
-        scenario.id,
-    ):
-        if name in subject.nature.fails:
-            return subject.nature.fails[name]
-    return None
+def conclude(outcome: Outcome) -> None:
+    """Fail the test if something is FAILED or UNKNOWN, unless by nature; or if that did not come.
 
-
-def _conclude(outcome: Outcome, by_nature: tuple[str, str] | None) -> None:
-    judgement = outcome.judgement
-    bad = [side for side in SIDES if judgement.side(side).level in (Level.FAILED, Level.UNKNOWN)]
+    What the manifest states is a failure, so UNKNOWN is none of it.
+    """
+    levels = {side: outcome.judgement.side(side).level for side in SIDES}
+    by_nature = outcome.playing.by_nature
     if by_nature is not None:
         side, reason = by_nature
-        if side not in bad:
+        if levels[side] not in (Level.FAILED, Level.UNKNOWN):
             pytest.fail(
                 f"{outcome.playing.label}: passed, yet the manifest says that its {side} fails by "
                 f"nature: {reason}",
                 pytrace=False,
             )
-        bad = [other for other in bad if other != side or _is_unknown(judgement, other)]
-    if bad:
+        if levels[side] is Level.FAILED:
+            del levels[side]
+    if {Level.FAILED, Level.UNKNOWN} & set(levels.values()):
         pytest.fail(properties.in_words(outcome), pytrace=False)
-
-
-def _is_unknown(judgement: Judgement, side: Any) -> bool:
-    return judgement.side(side).level is Level.UNKNOWN

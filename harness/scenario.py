@@ -72,8 +72,10 @@ class Scenario:
                 return missing[name]
         wanted = self.connections(case)
         most = promises.max_connections
-        if most is not None and most < wanted + (BYSTANDERS if most > BYSTANDERS else 0):
-            return f"needs {wanted} connections and its bystanders; max_connections = {most}"
+        beside = BYSTANDERS if most is None or most > BYSTANDERS else 0
+        if most is not None and most < wanted + beside:
+            others = f" and its {beside} bystanders" if beside else ""
+            return f"needs {wanted} connections{others}; max_connections = {most}"
         if descriptors is not None and descriptors < wanted + 64:
             return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.attempt import Attempt
 from harness.backends.base import Backend, Family
-from harness.judge import Judgement, Level, judge
+from harness.judge import Judgement, Level, Side, judge
 from harness.lab import Lab
 from harness.observations import Recorder
 from harness.scenario import Scenario
@@ -35,6 +35,13 @@ class Playing:
     @property
     def label(self) -> str:
         return self.scenario.label(self.case, self.quiet)
+
+    @property
+    def by_nature(self) -> tuple[Side, str] | None:
+        """(verdict, reason) where the manifest says that the subject fails this by its nature."""
+        fails = self.subject.nature.fails
+        stated = (self.label, self.scenario.label(self.case, False), self.scenario.id)
+        return next((fails[label] for label in stated if label in fails), None)
 
     @property
     def slug(self) -> str:

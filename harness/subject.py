@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import UsageError
+from harness.judge.verdict import SIDES, Side
+from harness.nature import Nature, objection
 
 PROTOCOLS = ("line",)
-VERDICTS = ("reply", "cleanup")
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,6 @@ class Promises:
     unfinished_line: Literal["drop", "answer"] | None = None
     invalid_utf8: Literal["echo", "close"] | None = None
     max_connections: int | None = None
-
-
-@dataclass(frozen=True)
-class Nature:
-    """What this subject cannot do by its nature: `fails[scenario] = (verdict, reason)`."""
-
-    fails: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -248,7 +242,12 @@ class _Checker:
         if not isinstance(data, dict):
             raise self.wrong("nature", "must be a table")
         self._no_others("nature.", data, {"fails"})
-        return Nature(self._pairs("nature.fails", data.get("fails", {})))
+        fails = self._pairs("nature.fails", data.get("fails", {}))
+        for label in fails:
+            why_not = objection(label)
+            if why_not is not None:
+                raise self.wrong(f'nature.fails."{label}"', why_not)
+        return Nature(fails)
 
     def _expected(self, data: Any) -> dict[str, str]:
         """Of a gallery server: the scenario that stands for its bug, and the verdict it fails."""
@@ -257,20 +256,19 @@ class _Checker:
             for scenario, (verdict, words) in self._pairs("expected", data).items()
         }
 
-    def _pairs(self, at: str, data: Any) -> dict[str, tuple[str, str]]:
+    def _pairs(self, at: str, data: Any) -> dict[str, tuple[Side, str]]:
         allowed = 'must be a table like "slow.sender" = "reply: the reason"'
         if not isinstance(data, dict):
             raise self.wrong(at, allowed)
         pairs = {}
         for scenario, value in data.items():
-            verdict, colon, reason = (
-                value.partition(":") if isinstance(value, str) else ("", "", "")
-            )
-            if not colon or verdict.strip() not in VERDICTS or not reason.strip():
+            verdict, _, reason = value.partition(":") if isinstance(value, str) else ("", "", "")
+            side = next((side for side in SIDES if side == verdict.strip()), None)
+            if side is None or not reason.strip():
                 raise self.wrong(
                     f'{at}."{scenario}"', f'must be "reply: …" or "cleanup: …", not {value!r}'
                 )
-            pairs[scenario] = (verdict.strip(), reason.strip())
+            pairs[scenario] = (side, reason.strip())
         return pairs
 
 

@@ -14,9 +14,10 @@ from harness.stage import Outcome, Playing
 Properties = list[tuple[str, object]]
 
 
-def of(outcome: Outcome, by_nature: tuple[str, str] | None) -> Properties:
+def of(outcome: Outcome) -> Properties:
     """Everything a report says of a playing."""
     playing, judgement = outcome.playing, outcome.judgement
+    by_nature = playing.by_nature
     levels: dict[str, str] = {side: str(judgement.side(side).level) for side in SIDES}
     if by_nature is not None and levels[by_nature[0]] == Level.FAILED:
         levels[by_nature[0]] = "FAILED (by nature)"

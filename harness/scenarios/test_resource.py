@@ -59,12 +59,13 @@ def test_fd_limit(lab: Lab) -> None:
 @scenario(
     "resource.fd-setsize",
     title="More clients than select can watch",
-    expects="Served, or refused with a reason; no crash.",
+    expects="Served, or refused with a reason; no crash. Whoever promises fewer may let them wait.",
     why="select ends at descriptor 1 023: beyond it glibc writes past the set, Python raises.",
     cites=("select(2): FD_SETSIZE",),
     cases={"": 1_100},
 )
 def test_fd_setsize(lab: Lab) -> None:
+    most = lab.promises.max_connections
     lab.bystanders.pause("comer")
     crowd = lab.play(
         "crowd",
@@ -73,7 +74,7 @@ def test_fd_setsize(lab: Lab) -> None:
         wait("go", mark="in"),
         close(),
         count=lab.case,
-        must="served-or-refused",
+        must="served-or-refused" if most is None or most >= lab.case else "nothing",
         log=False,
     )
     lab.trigger()

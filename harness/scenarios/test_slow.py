@@ -229,6 +229,8 @@ def test_endless_message(lab: Lab) -> None:
     else:
         removed = lab.probe.sees(lab.gone(endless), within_s=2 * timeout)
         lab.policy("an endless message", "is ended" if removed else "is waited for, byte by byte")
+        # Whoever serves one at a time, and promises no more, is free for the next one only then.
+        endless.drop()
 
 
 @scenario(

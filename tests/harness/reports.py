@@ -74,7 +74,7 @@ class Run:
     def played(self, outcome: Outcome) -> None:
         """The test passes unless something is FAILED or UNKNOWN."""
         bad = outcome.judgement.level in (Level.FAILED, Level.UNKNOWN)
-        self.reported(properties.of(outcome, None), "failed" if bad else "passed")
+        self.reported(properties.of(outcome), "failed" if bad else "passed")
 
     def told(self, markup: bool = False) -> str:
         """What the terminal shows at the end."""

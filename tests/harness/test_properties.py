@@ -30,20 +30,13 @@ def results(run: Run, path: Path) -> list[Record]:
 
 
 def test_properties_are_texts_that_any_worker_can_hand_on() -> None:
-    told = properties.of(outcome(attempt(DOUBT), attempt(LEAK)), None)
+    told = properties.of(outcome(attempt(DOUBT), attempt(LEAK)))
     assert all(isinstance(value, str) for _, value in told)
     told_of = dict(told)
     assert told_of["scenario"] == "disconnect.fin-idle"
     assert (told_of["reply"], told_of["cleanup"]) == ("OK", "FAILED")
     assert json.loads(str(told_of["attempts"])) == ["UNKNOWN", "FAILED"]
     assert str(told_of["findings"]).isascii(), "whatever a server said can be handed on"
-
-
-def test_a_failure_by_nature_is_called_so() -> None:
-    told = dict(properties.of(outcome(attempt(LEAK)), ("cleanup", "it cannot")))
-    assert told["cleanup"] == "FAILED (by nature)"
-    told = dict(properties.of(outcome(attempt(LEAK)), ("reply", "it cannot")))
-    assert (told["reply"], told["cleanup"]) == ("OK", "FAILED")
 
 
 def test_a_failure_in_words() -> None:
@@ -101,7 +94,7 @@ def test_results_have_every_field_in_every_record(tmp_path: Path) -> None:
 
 def test_only_the_call_of_a_scenario_is_a_record(tmp_path: Path) -> None:
     run = Run(tmp_path / "results.json")
-    told = properties.of(outcome(attempt()), None)
+    told = properties.of(outcome(attempt()))
     run.reported(told, when="setup")
     run.reported(told, when="teardown")
     run.reported([("other", "test")])

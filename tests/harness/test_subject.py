@@ -201,7 +201,6 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 SHIPPED = sorted(
     path for folder in ("subjects", "gallery") for path in (ROOT / folder).rglob("*.toml")
 )
-OURS = [path for path in SHIPPED if path.parent.name == "subjects"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -210,7 +209,7 @@ def test_every_manifest_that_is_shipped_loads(path: Path) -> None:
     subject = load(path)
     assert subject.name == path.stem
     assert subject.title
-    for label in (*subject.nature.fails, *subject.expected):
+    for label in subject.expected:
         id = label.split("/")[0].split(" ")[0]
         assert id in CATALOGUE, f"{path.name}: there is no scenario {label}"
 
@@ -218,15 +217,3 @@ def test_every_manifest_that_is_shipped_loads(path: Path) -> None:
 def test_names_of_shipped_subjects_are_their_own() -> None:
     names = [load(path).name for path in SHIPPED]
     assert sorted(names) == sorted(set(names))
-
-
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
-def test_nature_excuses_no_model_from_serving_one_client(path: Path) -> None:
-    """To reply to one client, and to let it go, is what every way of waiting can do."""
-    load_catalogue()
-    for label in load(path).nature.fails:
-        entry = CATALOGUE[label.split("/")[0].split(" ")[0]]
-        category = entry.id.partition(".")[0]
-        one = all(entry.connections(case) == 1 for case in entry.cases.values())
-        assert entry.id != "connect.one"
-        assert not (category in ("reply", "disconnect") and one), label
