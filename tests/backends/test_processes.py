@@ -139,6 +139,15 @@ class TestLab:
         with pytest.raises(BackendError, match="control group"):
             lab.pod.limit(cpus=0.1)
 
+    def test_it_tells_what_a_manifest_asks_for_and_does_not_get(self, processes: Backend) -> None:
+        subject = dataclasses.replace(ECHO, writable=("/w",), capabilities=("NET_RAW", "KILL"))
+        lab = processes.open_lab(subject)
+        assert list(lab.pod.tolerances()) == [
+            "writable: /w is the machine's own",
+            "capabilities: those of the harness, which may lack NET_RAW, KILL",
+        ]
+        lab.close()
+
     def test_clients_come_from_addresses_of_their_own(self, lab: LabNodes) -> None:
         nodes = [lab.pod, lab.client("a"), lab.client("b")]
         assert len({node.addresses[4] for node in nodes}) == 3

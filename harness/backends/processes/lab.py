@@ -66,11 +66,16 @@ class ProcessPod(ProcessNode, Pod):
 
     def tolerances(self) -> Sequence[str]:
         subject = self._subject
-        if subject.user is None:
-            return []
-        if user_of(subject) is None:
-            return [f"user: runs as the user of the harness, not as {subject.user}"]
-        return [f"user: runs as {subject.user}"]
+        told = []
+        if subject.user is not None:
+            kept = user_of(subject) is None
+            instead = "the user of the harness, not as " if kept else ""
+            told.append(f"user: runs as {instead}{subject.user}")
+        told += [f"writable: {folder} is the machine's own" for folder in subject.writable]
+        if subject.capabilities:
+            names = ", ".join(subject.capabilities)
+            told.append(f"capabilities: those of the harness, which may lack {names}")
+        return told
 
 
 class ProcessLab(LabNodes):
