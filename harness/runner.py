@@ -13,6 +13,7 @@ import pytest
 
 from harness.backends import choose
 from harness.backends.base import Backend, Family
+from harness.errors import UsageError
 from harness.judge import SIDES, Judgement, Level
 from harness.lab import Lab
 from harness.options import RUNS, Options
@@ -75,6 +76,10 @@ def start(config: pytest.Config) -> None:
     run_id = os.environ[VARIABLE] = new_id()
     chosen, why = choose.prepared(options.backend, run_id)
     print(why, flush=True)
+    why_not = chosen.why_no_ipv6()
+    if 6 in options.families and why_not is not None:
+        chosen.close()
+        raise UsageError(f"--ip: must be 4 with the backend {chosen.name} here: {why_not}")
     config.stash[BACKEND] = chosen
     _forget_old_runs()
     if not config.getoption("basetemp"):

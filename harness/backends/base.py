@@ -192,6 +192,10 @@ class Backend(ABC):
     def missing(self) -> Mapping[str, str]:
         """Which of NEEDS this backend lacks on this machine, each with the reason."""
 
+    def why_no_ipv6(self) -> str | None:
+        """Why a lab can have no IPv6 addresses on this machine; None when it can."""
+        return None
+
     @abstractmethod
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> LabNodes:
         """Build a lab whose pod is ready for `start_probe`."""

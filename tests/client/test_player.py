@@ -14,6 +14,7 @@ from client.loop import Loop
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, after, play, play_one
 from tests.client.servers import Serve, serving
+from tests.ipv6 import needs_ipv6
 
 IP_BIND_ADDRESS_NO_PORT = 24  # in the socket module from Python 3.12 on
 
@@ -366,6 +367,7 @@ def test_urgent_data_is_urgent() -> None:
     assert (report["sent"], report["received"]) == (8, 7)
 
 
+@needs_ipv6
 def test_ipv6() -> None:
     with serving(servers.echo, "::1") as target:
         report = play_one(target, CONNECT, ask(), bind=("::1", 0))

@@ -10,6 +10,7 @@ import pytest
 
 from harness.subject import load
 from tests.gallery.servers import BROKEN, CONTROLS, ask, running
+from tests.ipv6 import IPV6_ANY, IPV6_LOOPBACK
 
 ALL = [*BROKEN, *CONTROLS]
 LINES = {"broken": 80, "control": 120}
@@ -46,7 +47,7 @@ def test_has_a_manifest_that_says_what_must_be_found(script: Path) -> None:
             re.compile(found.partition(":")[2].strip())
 
 
-@pytest.mark.parametrize("host", ["127.0.0.7", "::1", "::"])
+@pytest.mark.parametrize("host", ["127.0.0.7", IPV6_LOOPBACK, IPV6_ANY])
 @pytest.mark.parametrize("script", ALL, ids=_name)
 def test_answers(script: Path, host: str) -> None:
     with running(script, host) as server, server.connect() as client:

@@ -88,3 +88,21 @@ def test_each_subject_and_family_is_a_playing_of_its_own() -> None:
     for subject in ("select", "poll"):
         for family in (4, 6):
             assert any(f"connect.one-{subject}-ipv{family}" in line for line in found)
+
+
+WITHOUT_IPV6 = """
+import sys, pytest
+from harness.backends.processes import ports
+ports.why_no_ipv6 = lambda: "it is switched off"
+sys.exit(pytest.main(["harness/", "-q", "--backend", "processes", "--ip", "both"]))
+"""
+
+
+def test_ipv6_where_there_is_none_is_told_before_anything_is_played() -> None:
+    words = [sys.executable, "-c", WITHOUT_IPV6]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == [
+        "backend: processes (as asked)",
+        "iolab: --ip: must be 4 with the backend processes here: it is switched off",
+    ]

@@ -11,6 +11,7 @@ import pytest
 
 from harness.probe.procnet import ProcNet, open_table
 from harness.probe.sockets import InetDiag, Row
+from tests.ipv6 import IPV6_LOOPBACK, needs_ipv6
 from tests.probe.clients import connected, name, reset
 from tests.probe.driver import Driver
 
@@ -77,6 +78,7 @@ def test_row_in_the_accept_queue(probe: Driver) -> None:
         assert [(row["inode"], row["owners"]) for row in waiting] == [(0, [])] * 3
 
 
+@needs_ipv6
 def test_ipv4_in_ipv6_is_shown_as_ipv4(probe: Driver) -> None:
     _, port = probe.subject("keep", "::")
     with connected(port) as (four,), connected(port, host="::1") as (six,):
@@ -168,7 +170,7 @@ def inet_diag() -> Iterator[InetDiag]:
     table.close()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", IPV6_LOOPBACK])
 def test_proc_net_tells_the_same(inet_diag: InetDiag, host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:

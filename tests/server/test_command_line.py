@@ -11,6 +11,7 @@ import pytest
 from server import models
 from server.__main__ import main
 from server.settings import parse
+from tests.ipv6 import needs_ipv6
 from tests.server.running import ROOT, Server
 
 
@@ -52,6 +53,7 @@ def test_address_in_use_costs_one_line_and_status_1(start: Callable[..., Server]
     assert first.connect().ask(b"unharmed") == b"unharmed"
 
 
+@needs_ipv6
 def test_an_ipv4_address_serves_ipv4_alone(start: Callable[..., Server]) -> None:
     server = start("--host", "127.0.0.1")
     assert server.connect("127.0.0.1").ask(b"hello") == b"hello"

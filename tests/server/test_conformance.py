@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.ipv6 import IPV6_LOOPBACK
 from tests.server.running import Server, wait_until
 
 Start: TypeAlias = Callable[..., Server]
@@ -31,7 +32,7 @@ def test_says_which_model_it_is(model: str, server: Server) -> None:
     assert listening["pid"] == server.process.pid
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", IPV6_LOOPBACK])
 def test_echoes_over_both_families(server: Server, host: str) -> None:
     assert server.connect(host).ask(b"hello") == b"hello"
 

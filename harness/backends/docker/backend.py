@@ -90,9 +90,10 @@ class DockerBackend(Backend):
     def missing(self) -> Mapping[str, str]:
         return self._outfit.findings.missing
 
+    def why_no_ipv6(self) -> str | None:
+        return None if self._outfit.findings.ipv6 else "this engine makes no network with IPv6"
+
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> LabNodes:
-        if 6 in families and not self._outfit.findings.ipv6:
-            raise BackendUnavailable("this Docker Engine makes no network with IPv6")
         image = self._image(subject)
         command = self._command(subject, image, "::" if 6 in families else "0.0.0.0")
         waits = subject.image is None or self._has_waiter(image)

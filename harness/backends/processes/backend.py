@@ -43,6 +43,9 @@ class Processes(Backend):
     def missing(self) -> Mapping[str, str]:
         return PROCESSES.absent
 
+    def why_no_ipv6(self) -> str | None:
+        return ports.why_no_ipv6()
+
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> ProcessLab:
         require_command(subject, self.name)
         with self._port(subject) as port:  # the holder has it from then on

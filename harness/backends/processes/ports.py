@@ -131,6 +131,19 @@ def is_free(port: int, *, reuse: bool) -> bool:
     return True
 
 
+def why_no_ipv6() -> str | None:
+    """Why nothing can listen on ::1 here; None when it can."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as trial:
+            trial.bind(("::1", 0))
+    except OSError as error:
+        return (
+            f"the loopback device has no address ::1 ({error.strerror}):"
+            " set net.ipv6.conf.lo.disable_ipv6 to 0"
+        )
+    return None
+
+
 def _ephemeral() -> int:
     """Where the ports begin that the kernel gives out."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
