@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.contestants import C_SERVER, CONTESTANTS
+from bench.crowd import CROWD
 from bench.load.shape import Shape
 
 AGENT = "agent"
@@ -17,13 +19,13 @@ AGENT = "agent"
 
 @dataclass(frozen=True)
 class Entry:
-    """One measurement: a contestant under a load. Its `name` is unique within the group; with
-    `by_agent` our agent makes the load, whatever the others have."""
+    """One measurement: a contestant under a load, which is made `by` the usual load client, by our
+    agent whatever the others have, or by a crowd. Its `name` is unique within the group."""
 
     name: str
     contestant: str
     shape: Shape
-    by_agent: bool = False
+    by: Literal["usual", "agent", "crowd"] = "usual"
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,13 @@ GROUPS: Mapping[str, Group] = {
             "100 clients of epoll in C, by each load client",
             (
                 Entry("c-client", C_SERVER, Shape(100)),
-                Entry(AGENT, C_SERVER, Shape(100), by_agent=True),
+                Entry(AGENT, C_SERVER, Shape(100), by="agent"),
             ),
+        ),
+        Group(
+            "crowd",
+            "50 000 connections from three agents to three servers: connections a second",
+            (Entry("epoll", "epoll", Shape(CROWD), by="crowd"),),
         ),
     )
 }

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.contestants import CONTESTANTS
+from bench.crowd import gather
 from bench.errors import Failure
 from bench.load.shape import Client, Sample
 from bench.machine import Machine, busy_s
 from bench.plan import Entry, Group
 from bench.serving import serving
+
+DISTURBED = 0.2
+"""Of a core: if others used more, a measurement is made again, up to `TRIES` times."""
+TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Play:
             if key in results.absent:
                 continue
             try:
-                measurement = self._measure(entry)
+                measurement = self._undisturbed(entry)
             except Failure as failure:
                 results.absent[key] = str(failure)
                 results.rounds.pop(key, None)
@@ -95,17 +100,27 @@ class Play:
                 results.rounds.setdefault(key, []).append(measurement)
         return results
 
+    def _undisturbed(self, entry: Entry) -> Measurement:
+        """Measure again where others had too much of the machine; the least disturbed counts."""
+        tries: list[Measurement] = []
+        while len(tries) < TRIES and not any(m.others <= DISTURBED for m in tries):
+            tries.append(self._measure(entry))
+        return min(tries, key=lambda measurement: measurement.others)
+
     def _measure(self, entry: Entry) -> Measurement:
-        client = self._clients.agent if entry.by_agent else self._clients.usual
-        with serving(
-            CONTESTANTS[entry.contestant], self._programs, self._machine.server_core
-        ) as server:
+        contestant = CONTESTANTS[entry.contestant]
+        if entry.by == "crowd":
+            sample = gather(contestant, self._programs, entry.shape.active)
+            return Measurement(sample, 0.0, 0.0)
+        client = self._clients.agent if entry.by == "agent" else self._clients.usual
+        with serving(contestant, self._programs, self._machine.server_core) as server:
             before = server.memory()
-            with client(server, entry.shape) as connected:
+            with client(server, entry.shape) as load:
+                load.connect()
                 connections = entry.shape.active + entry.shape.idle
                 memory = (server.memory() - before) / connections
                 busy, ours, began = busy_s(), server.cpu_s(), time.monotonic()
-                sample = connected.measure(self._pace.warm_s, self._pace.for_s)
+                sample = load.measure(self._pace.warm_s, self._pace.for_s)
                 took = time.monotonic() - began
                 # What the client took while it warmed is as much, in proportion.
                 ours = server.cpu_s() - ours + sample.client_cpu_s * took / sample.seconds

@@ -17,7 +17,7 @@ from bench.contestants import Contestant
 from bench.errors import Failure
 from bench.machine import cpu_s, pinned
 
-ADDRESS = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 _START_S = 20.0
 _STOP_S = 10.0
@@ -35,6 +35,7 @@ class Server:
 
     contestant: Contestant
     pid: int
+    address: str
     port: int
 
     def memory(self) -> int:
@@ -50,15 +51,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(contestant: Contestant, programs: Path, core: int | None) -> Iterator[Server]:
-    """Start it, wait until it answers, and stop it in the end.
+def serving(
+    contestant: Contestant, programs: Path, core: int | None = None, address: str = LOOPBACK
+) -> Iterator[Server]:
+    """Start it on the address, wait until it answers, and stop it in the end.
 
     Every contestant is warmed by one connection that asks, is answered, and closes: asyncio is
     several times slower before it has freed its first receive buffer. Raises `Failure` with what
     it last said if it does not come to answer.
     """
-    port = next(filter(_free, _ports))
-    words = {"address": ADDRESS, "port": port, "programs": programs}
+    port = next(port for port in _ports if _is_free(address, port))
+    words = {"address": address, "port": port, "programs": programs}
     command = [word.format(**words) for word in contestant.command]
     with tempfile.TemporaryFile() as log:
         with pinned(core):
@@ -66,42 +69,42 @@ def serving(contestant: Contestant, programs: Path, core: int | None) -> Iterato
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            _warm(contestant, process, port, log.fileno())
-            yield Server(contestant, process.pid, port)
+            server = Server(contestant, process.pid, address, port)
+            _warm(server, process, log.fileno())
+            yield server
             if process.poll() is not None:
                 raise Failure(f"{contestant.name} ended by itself: {_last_words(log.fileno())}")
         finally:
             _stop(process)
 
 
-def _free(port: int) -> bool:
+def _is_free(address: str, port: int) -> bool:
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((ADDRESS, port))
+            trial.bind((address, port))
         except OSError:
             return False
     return True
 
 
-def _warm(contestant: Contestant, process: subprocess.Popen[bytes], port: int, log: int) -> None:
+def _warm(server: Server, process: subprocess.Popen[bytes], log: int) -> None:
+    name = server.contestant.name
     deadline = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with socket.create_connection((ADDRESS, port), timeout=_START_S) as client:
+            with socket.create_connection((server.address, server.port), _START_S) as client:
                 client.sendall(_GREETING)
                 answer = client.makefile("rb").readline()
         except ConnectionRefusedError:
             time.sleep(_LOOK_AGAIN_S)
             continue
         except OSError as error:
-            raise Failure(
-                f"{contestant.name}: the first connection: {error}; {_last_words(log)}"
-            ) from None
+            raise Failure(f"{name}: the first connection: {error}; {_last_words(log)}") from None
         if answer != _GREETING:
-            raise Failure(f"{contestant.name} answered {answer!r} to {_GREETING!r}")
+            raise Failure(f"{name} answered {answer!r} to {_GREETING!r}")
         return
-    raise Failure(f"{contestant.name} does not listen: {_last_words(log)}")
+    raise Failure(f"{name} does not listen: {_last_words(log)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

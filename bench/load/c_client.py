@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import Failure
-from bench.load.shape import LINE, Connected, Sample, Shape
+from bench.load.shape import LINE, Connecting, LoadClient, Sample, Shape
 from bench.machine import pinned
-from bench.serving import ADDRESS, Server
+from bench.serving import Server
 
 
 @dataclass(frozen=True)
 class CClient:
-    """Starts load clients on a core. Gives one, connected, to `with`."""
+    """Starts load clients on a core, or wherever there is room (None)."""
 
     programs: Path
     core: int | None
 
     @contextlib.contextmanager
-    def __call__(self, server: Server, shape: Shape) -> Iterator[Connected]:
-        counts = (server.port, server.pid, shape.active, shape.idle, shape.lines, LINE)
-        command = [str(self.programs / "load"), ADDRESS, *map(str, counts), str(int(shape.churn))]
+    def __call__(self, server: Server, shape: Shape) -> Iterator[LoadClient]:
+        form = (shape.active, shape.idle, shape.lines, LINE, int(shape.churn))
+        words = ("load", server.address, server.port, server.pid, *form)
         with pinned(self.core):
             process = subprocess.Popen(
-                command,
+                [*map(str, words)],
+                executable=self.programs / "load",
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -36,9 +37,7 @@ class CClient:
             )
         with process:
             try:
-                running = _Running(process, server)
-                running.hear()
-                yield running
+                yield _Running(process, server)
             finally:
                 process.kill()
 
@@ -48,15 +47,18 @@ class _Running:
         self._process = process
         self._server = server
 
+    def connect(self) -> Connecting:
+        said = self._hear()
+        return Connecting(said["began"], said["connected"])
+
     def measure(self, warm_s: float, for_s: float) -> Sample:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{warm_s} {for_s}\n")
         self._process.stdin.flush()
-        said = self.hear()
-        del said["ended"]
+        said = self._hear()
         return Sample(messages=int(said.pop("messages")), **said)
 
-    def hear(self) -> dict[str, float]:
+    def _hear(self) -> dict[str, float]:
         """The next line of the client; `Failure` if it has ended instead."""
         assert self._process.stdout is not None
         assert self._process.stderr is not None
