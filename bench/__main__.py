@@ -1,10 +1,11 @@
-"""`python -m bench`: measure, and show the figures. Exit status 2 for wrong usage."""
+"""`python -m bench`: measure, show the figures, and keep them. Exit status 2 for wrong usage."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -16,10 +17,14 @@ from bench.contestants import C_SERVER, CONTESTANTS
 from bench.load.agent_client import AgentClient
 from bench.load.c_client import CClient
 from bench.plan import Entry, Group
-from bench.report import terminal
-from bench.rounds import Clients, Play, Results
+from bench.report import page, record, terminal
+from bench.rounds import Clients, Play
+from bench.run import Run, versions
 from harness.errors import UsageError
+from harness.options import ROOT
 from harness.report.terminal import WIDTH
+
+DOCS = ROOT / "docs"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,25 +39,27 @@ def main(arguments: Sequence[str]) -> int:
         console.width = WIDTH
     try:
         with tempfile.TemporaryDirectory(prefix="iolab-bench-") as programs:
-            results = _measure(chosen, console, Path(programs))
+            run = _measure(chosen, console, Path(programs))
     except KeyboardInterrupt:
         return 130
-    terminal.show(console, chosen.groups, results)
+    terminal.show(console, run)
+    if chosen.json is not None:
+        record.write(chosen.json, run)
+    if chosen.whole:
+        page.write(DOCS, run)
+        console.print(f"\nwritten: {page.PAGE} and {page.CHART} in docs/")
     return 0
 
 
-def _measure(chosen: options.Options, console: Console, programs: Path) -> Results:
+def _measure(chosen: options.Options, console: Console, programs: Path) -> Run:
     here = machine.prepare()
-    for remark in here.remarks:
-        console.print(remark)
     no_c = compile_into(programs)
+    client = "in C" if no_c is None else f"our agent, as {no_c}"
+    console.print(f"{here.cpu}, {here.kernel}, {here.python}. {'. '.join(here.setting)}.")
+    console.print(f"Load client: {client}. Order: --seed {chosen.seed}\n")
     agent = AgentClient(here.client_core)
     usual = CClient(programs, here.client_core) if no_c is None else agent
-    if no_c is not None:
-        console.print(f"the load is made by our agent: {no_c}")
-    console.print(f"{here.cpu}, {here.kernel}, {here.python}; --seed {chosen.seed}")
     play = Play(here, programs, Clients(usual, agent), chosen.pace)
-    count = sum(len(group.entries) for group in chosen.groups) * chosen.pace.rounds
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,12 +67,23 @@ def _measure(chosen: options.Options, console: Console, programs: Path) -> Resul
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=count)
+        entries = sum(len(group.entries) for group in chosen.groups)
+        task = progress.add_task("", total=entries * chosen.pace.rounds)
 
         def told(group: Group, entry: Entry) -> None:
             progress.update(task, advance=1, description=f"{group.name} {entry.name}")
 
-        return play.run(chosen.groups, chosen.seed, _absent(chosen.groups, no_c), told)
+        results = play.run(chosen.groups, chosen.seed, _absent(chosen.groups, no_c), told)
+    return Run(
+        date=datetime.now(UTC).date().isoformat(),
+        machine=here,
+        versions=versions(),
+        no_c=no_c,
+        seed=chosen.seed,
+        pace=chosen.pace,
+        groups=chosen.groups,
+        results=results,
+    )
 
 
 def _absent(groups: Sequence[Group], no_c: str | None) -> dict[tuple[str, str], str]:

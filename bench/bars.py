@@ -22,6 +22,12 @@ def cost(measurement: Measurement) -> float:
     return measurement.sample.cost_us
 
 
+def memory(measurement: Measurement) -> float:
+    """Bytes of the server's memory that each connection added."""
+    assert measurement.memory is not None, "a crowd's memory is not measured"
+    return measurement.memory
+
+
 def paired(
     quantity: Quantity, measured: Sequence[Measurement], over: Sequence[Measurement]
 ) -> list[float]:
@@ -46,6 +52,7 @@ class Bar:
     limit: float
     at_most: bool = False
     unit: str = ""
+    digits: int = 3
 
     def figures(self, results: Results) -> list[float]:
         """One figure a round; empty if it was not measured."""
@@ -129,10 +136,11 @@ BARS: Sequence[Bar] = (
         "idle-10000",
         "epoll",
         None,
-        lambda measurement: measurement.memory,
+        memory,
         1024,
         at_most=True,
         unit=" B",
+        digits=0,
     ),
     _against("lines-100", "100", "uring", "epoll", 0.9),
     Bar("our agent ÷ the C client, 100 connections", "agent", AGENT, "c-client", rate, 0.8),
@@ -145,5 +153,6 @@ BARS: Sequence[Bar] = (
         3,
         at_most=True,
         unit=" s",
+        digits=2,
     ),
 )

@@ -74,10 +74,13 @@ def _gather(
     def all_do(work: Callable[[Agent], object]) -> None:
         list(threads.map(work, agents))
 
-    began = time.monotonic()
+    def taken() -> tuple[float, float, float]:
+        servers_s, agents_s = sum(s.cpu_s() for s in servers), sum(cpu_s(a.pid) for a in agents)
+        return time.monotonic(), servers_s, agents_s
+
+    before = taken()
     all_do(lambda one: one.play(_GROUP, share, _STEPS, "held"))
-    seconds = time.monotonic() - began
-    servers_s, agents_s = sum(s.cpu_s() for s in servers), sum(cpu_s(a.pid) for a in agents)
+    connecting = [now - then for now, then in zip(taken(), before, strict=True)]
     all_do(lambda one: one.ask("go", group=_GROUP, signal="again"))
     all_do(lambda one: one.ask("await", group=_GROUP, mark="echoed", within_s=WITHIN_S))
-    return Sample(share * PARTS, seconds, servers_s, agents_s)
+    return Sample(share * PARTS, *connecting)

@@ -19,9 +19,9 @@ _LOOPBACK_INDEX = 1
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it runs. `server_core` and `client_core` are None where there is one core only.
+    """Where it runs; `setting` says in sentences how server and client are kept to themselves.
 
-    `remarks` are the lines that a reader of the figures has to know.
+    `server_core` and `client_core` are None where there is one core only.
     """
 
     cpu: str
@@ -30,22 +30,16 @@ class Machine:
     python: str
     server_core: int | None
     client_core: int | None
-    isolated: bool
-    remarks: tuple[str, ...]
+    setting: tuple[str, str]
 
 
 def prepare() -> Machine:
     """Take this process, and all that it will start, into a network namespace of its own."""
-    remarks = []
     problem = _isolate()
-    if problem:
-        remarks.append(f"no network namespace of its own: {problem}")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.most_descriptors(), hard))
     cores = sorted(os.sched_getaffinity(0))
     pinned = len(cores) > 1
-    if not pinned:
-        remarks.append("one core only: servers and client share it")
     return Machine(
         cpu=_cpu(),
         cores=len(cores),
@@ -53,8 +47,12 @@ def prepare() -> Machine:
         python=f"{platform.python_implementation()} {platform.python_version()}",
         server_core=cores[0] if pinned else None,
         client_core=cores[1] if pinned else None,
-        isolated=problem is None,
-        remarks=tuple(remarks),
+        setting=(
+            f"No network namespace of their own: {problem}"
+            if problem
+            else "Server and client are in a network namespace of their own",
+            "Each has a core of its own" if pinned else "They share the only core",
+        ),
     )
 
 

@@ -33,11 +33,11 @@ class Pace:
 @dataclass(frozen=True)
 class Measurement:
     """A sample, and what else was seen: bytes of the server's memory that each connection added,
-    and how many cores others kept busy meanwhile."""
+    and how many cores others kept busy meanwhile. (Of a crowd, neither is known.)"""
 
     sample: Sample
-    memory: float
-    others: float
+    memory: float | None = None
+    others: float | None = None
 
 
 @dataclass
@@ -103,15 +103,15 @@ class Play:
     def _undisturbed(self, entry: Entry) -> Measurement:
         """Measure again where others had too much of the machine; the least disturbed counts."""
         tries: list[Measurement] = []
-        while len(tries) < TRIES and not any(m.others <= DISTURBED for m in tries):
+        while len(tries) < TRIES and not any((m.others or 0) <= DISTURBED for m in tries):
             tries.append(self._measure(entry))
-        return min(tries, key=lambda measurement: measurement.others)
+        return min(tries, key=lambda measurement: measurement.others or 0)
 
     def _measure(self, entry: Entry) -> Measurement:
         contestant = CONTESTANTS[entry.contestant]
         if entry.by == "crowd":
             sample = gather(contestant, self._programs, entry.shape.active)
-            return Measurement(sample, 0.0, 0.0)
+            return Measurement(sample)
         client = self._clients.agent if entry.by == "agent" else self._clients.usual
         with serving(contestant, self._programs, self._machine.server_core) as server:
             before = server.memory()

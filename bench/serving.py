@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import random
 import socket
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from bench.contestants import Contestant
 from bench.errors import Failure
 from bench.machine import cpu_s, pinned
+from harness.options import ROOT
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,7 +28,8 @@ _GREETING = b"warm\n"
 
 # A port of its own for every server: to the one before there are connections in TIME-WAIT, and
 # clients would have to look for free ports among them. (Clients use ports above these.)
-_ports = itertools.cycle(range(2_000, 10_000))
+_PORTS = range(2_000, 10_000)
+_ports = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def serving(
     with tempfile.TemporaryFile() as log:
         with pinned(core):
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             server = Server(contestant, process.pid, address, port)

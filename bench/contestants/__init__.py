@@ -26,6 +26,11 @@ class Contestant:
         """Whether it is one of this project's models: they log, keep time, and have limits."""
         return self.name in models.NAMES
 
+    @property
+    def in_python(self) -> bool:
+        """Whether it is written in Python."""
+        return self.command[0] == sys.executable
+
     def absent(self) -> str | None:
         """Why it cannot be measured here, or None."""
         if self.needs is not None and importlib.util.find_spec(self.needs) is None:

@@ -11,6 +11,8 @@ import sys
 
 from bench.contestants.event_loop import run
 
+LONGEST = 1 << 20  # bytes of a line, as in our servers
+
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve one connection."""
@@ -26,7 +28,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def serve(address: str, port: int) -> None:
     """Serve for ever."""
-    server = await asyncio.start_server(echo, address, port, backlog=4096)
+    server = await asyncio.start_server(echo, address, port, limit=LONGEST, backlog=4096)
     await server.serve_forever()
 
 

@@ -14,6 +14,7 @@ from bench.errors import Failure
 from bench.load.shape import LINE
 from bench.machine import pinned
 from bench.serving import Server
+from harness.options import ROOT
 
 WITHIN_S = 60.0
 
@@ -58,6 +59,7 @@ def agent(server: Server, core: int | None = None) -> Iterator[Agent]:
     with pinned(core):
         process = subprocess.Popen(
             [sys.executable, "-m", "client", "agent"],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,37 @@
+"""The benchmark from end to end, in a hurry."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.options import ROOT
+
+
+def test_a_quick_run_tells_and_keeps_its_figures(tmp_path: Path) -> None:
+    kept = tmp_path / "figures.json"
+    only = ("lines-10", "batch-16", "epoll", "asyncio-protocol", "asyncio-streams")
+    words = [sys.executable, "-m", "bench", "--quick", "--only", *only, "--json", str(kept)]
+    before = (ROOT / "docs").stat().st_mtime_ns
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "epoll ÷ asyncio-protocol, 10 clients" in done.stdout
+    said = json.loads(kept.read_text())
+    measured = {
+        (group["name"], entry["name"]): entry
+        for group in said["groups"]
+        for entry in group["entries"]
+    }
+    assert set(measured) == {
+        ("lines-10", "epoll"),
+        ("lines-10", "asyncio-protocol"),
+        ("batch-16", "epoll"),
+        ("batch-16", "asyncio-streams"),
+    }
+    for entry in measured.values():
+        assert entry["absent"] is None
+        assert len(entry["measured"]) == 1
+        assert entry["measured"][0]["messages"] > 0
+    assert (ROOT / "docs").stat().st_mtime_ns == before
