@@ -70,6 +70,6 @@ $(SET_UP): requirements.txt pyproject.toml tools/set-up
 	@touch $@
 
 # What cannot be installed is said to be absent, and the others are measured.
-$(BENCH_SET_UP): $(SET_UP) requirements-bench.txt
+$(BENCH_SET_UP): requirements-bench.txt tools/set-up | $(SET_UP)
 	@tools/set-up .venv requirements-bench.txt || echo 'The benchmark goes on without those.'
 	@touch $@

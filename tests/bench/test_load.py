@@ -13,21 +13,7 @@ from bench.load.agent_client import AgentClient
 from bench.load.c_client import CClient
 from bench.load.shape import Client, Shape
 from bench.serving import serving
-
-BROKEN = """
-import socketserver, sys
-class Echo(socketserver.StreamRequestHandler):
-    def handle(self):
-        for line in self.rfile:
-            if line != b"warm\\n":
-                line = WRONG
-            self.wfile.write(line)
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-Server((sys.argv[1], int(sys.argv[2])), Echo).serve_forever()
-"""
-LIAR = BROKEN.replace("line = WRONG", "line = line[:-2] + b'?' + line[-1:]")
-LEAVER = BROKEN.replace("line = WRONG", "return")
+from tests.bench.broken import LEAVER, LIAR
 
 
 @pytest.fixture(params=["c", "agent"])
@@ -66,10 +52,10 @@ def test_with_no_time_each_asks_once(programs: Path) -> None:
         assert load.measure(0, 0).messages == 60
 
 
-@pytest.mark.parametrize(("source", "told"), [(LIAR, "differs|mismatch"), (LEAVER, "ended|eof")])
-def test_a_wrong_server_is_refused(client: Client, source: str, told: str, tmp_path: Path) -> None:
-    command = (sys.executable, "-c", source, "{address}", "{port}")
-    broken = Contestant("broken", "broken", command)
+@pytest.mark.parametrize(("broken", "told"), [(LIAR, "differs|mismatch"), (LEAVER, "ended|eof")])
+def test_a_wrong_server_is_refused(
+    client: Client, broken: Contestant, told: str, tmp_path: Path
+) -> None:
     with (
         serving(broken, tmp_path) as server,
         client(server, Shape(2)) as load,
