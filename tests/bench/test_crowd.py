@@ -38,5 +38,5 @@ def test_who_is_not_answered_while_all_are_held_is_missed(tmp_path: Path) -> Non
 
 
 def test_more_than_the_descriptors_allow_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"a process may hold \d+ descriptors here, and needs 10000000"):
+    with pytest.raises(Failure, match=r"may hold \d+ descriptors here, and needs 10000000"):
         gather(CONTESTANTS["epoll"], tmp_path, connections=30_000_000)
