@@ -16,6 +16,8 @@ _ROW, _BAR = 26, 16
 _HEAD, _FOOT = 74, 40
 _LEFT, _RIGHT = 190, 70  # for the names, and for the figures
 
+_KINDS = {"ours": "ours", "others": "Python", "c": "C"}
+
 _STYLE = """\
   .back { fill: #ffffff } text { font: 13px sans-serif; fill: #1f2328 }
   .title { font-size: 16px; font-weight: bold } .note, .tick { fill: #59636e; font-size: 12px }
@@ -46,6 +48,7 @@ def svg(group: Group, results: Results) -> str:
         f'<text class="title" x="16" y="28">Messages a second: {escape(group.title)}</text>',
         '<text class="note" x="16" y="50">Median of all rounds; the line goes from the slowest '
         "round to the quickest.</text>",
+        *_legend(),
     ]
     for value in range(0, most + 1, step):
         x = _LEFT + value * scale
@@ -68,6 +71,17 @@ def _bars(group: Group, results: Results) -> list[tuple[str, str, list[float]]]:
             kind = "ours" if contestant.ours else "others" if contestant.in_python else "c"
             bars.append((title(entry), kind, [m.sample.rate for m in measured]))
     return bars
+
+
+def _legend() -> list[str]:
+    lines = []
+    for place, (kind, words) in enumerate(_KINDS.items()):
+        x = WIDTH - _RIGHT - 80 * (len(_KINDS) - place)
+        lines += [
+            f'<circle class="{kind}" cx="{x + 6}" cy="46" r="6"/>',
+            f'<text class="note" x="{x + 17}" y="50">{words}</text>',
+        ]
+    return lines
 
 
 def _row(name: str, kind: str, rates: Sequence[float], top: int, scale: float) -> list[str]:
