@@ -12,7 +12,7 @@ from bench.contestants import CONTESTANTS
 from bench.crowd import gather
 from bench.errors import Failure
 from bench.load.shape import Client, Sample
-from bench.machine import Machine, busy_s
+from bench.machine import Machine, busy_s, cpu_s
 from bench.plan import Entry, Group
 from bench.serving import serving
 
@@ -110,8 +110,7 @@ class Play:
     def _measure(self, entry: Entry) -> Measurement:
         contestant = CONTESTANTS[entry.contestant]
         if entry.by == "crowd":
-            sample = gather(contestant, self._programs, entry.shape.active)
-            return Measurement(sample)
+            return Measurement(gather(contestant, self._programs, entry.shape.active))
         client = self._clients.agent if entry.by == "agent" else self._clients.usual
         with serving(contestant, self._programs, self._machine.server_core) as server:
             before = server.memory()
@@ -119,10 +118,8 @@ class Play:
                 load.connect()
                 connections = entry.shape.active + entry.shape.idle
                 memory = (server.memory() - before) / connections
-                busy, ours, began = busy_s(), server.cpu_s(), time.monotonic()
+                began, busy, ours = time.monotonic(), busy_s(), server.cpu_s() + cpu_s(load.pid)
                 sample = load.measure(self._pace.warm_s, self._pace.for_s)
-                took = time.monotonic() - began
-                # What the client took while it warmed is as much, in proportion.
-                ours = server.cpu_s() - ours + sample.client_cpu_s * took / sample.seconds
-                others = max(0.0, busy_s() - busy - ours) / took
-        return Measurement(sample, memory, others)
+                took, busy = time.monotonic() - began, busy_s() - busy
+                ours = server.cpu_s() + cpu_s(load.pid) - ours
+        return Measurement(sample, memory, max(0.0, busy - ours) / took)

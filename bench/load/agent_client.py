@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bench.errors import Failure
 from bench.load.agent import WITHIN_S, Agent, Step, agent, question
-from bench.load.shape import Connecting, LoadClient, Sample, Shape
+from bench.load.shape import LoadClient, Sample, Shape
 from bench.machine import cpu_s
 from bench.serving import Server
 
@@ -29,47 +30,44 @@ class AgentClient:
 
 class _Load:
     def __init__(self, started: Agent, server: Server, shape: Shape) -> None:
+        self.pid = started.pid
         self._agent = started
         self._server = server
         self._shape = shape
-        self._replies: int | None = None  # so far; None before the first question
 
-    def connect(self) -> Connecting:
-        """Open all; each has asked once, and so has been accepted."""
+    def connect(self) -> None:
         hang: Step = {"do": "hang", "mark": "held"}
         wait: Step = {"do": "wait", "go": "ask", "mark": "held"}
         asked = question(self._shape.lines)
         rounds: Step = {"do": "repeat", "steps": [asked]}
         if self._shape.churn:
             rounds = {"do": "repeat", "steps": [{"do": "connect"}, asked, {"do": "close"}]}
-        began = time.monotonic()
         for group, count, then in (
             ("idle", self._shape.idle, [hang]),
             ("active", self._shape.active, [wait, rounds]),
         ):
             if count:
-                self._agent.play(group, count, [{"do": "connect"}, question(1), *then], "held")
-        return Connecting(began, time.monotonic())
+                # Each asks once, which shows that it has been accepted.
+                self._agent.play(group, count, [{"do": "connect"}, question(), *then], "held")
 
     def measure(self, warm_s: float, for_s: float) -> Sample:
-        if warm_s:
-            self._run(warm_s)
-        return self._run(for_s)
-
-    def _run(self, for_s: float) -> Sample:
-        """Let all ask for so long, each to the end of its round."""
-        own, servers = cpu_s(self._agent.pid), self._server.cpu_s()
-        if self._replies is None:
-            began = self._agent.ask("go", group="active", signal="ask")["t"]
-            self._replies = self._shape.active  # when they connected
-        else:
-            began = self._agent.ask("resume", group="active")["t"]
+        self._ask("go", signal="ask")
+        time.sleep(warm_s)
+        self._ask("pause", within_s=WITHIN_S)
+        replies = self._replies()
+        own, servers = cpu_s(self.pid), self._server.cpu_s()
+        began = self._ask("resume")["t"]
         time.sleep(for_s)
-        ended = self._agent.ask("pause", group="active", within_s=WITHIN_S)["t"]
-        own, servers = cpu_s(self._agent.pid) - own, self._server.cpu_s() - servers
-        reports = self._agent.ask("report", group="active")["connections"]
+        ended = self._ask("pause", within_s=WITHIN_S)["t"]
+        own, servers = cpu_s(self.pid) - own, self._server.cpu_s() - servers
+        return Sample(self._replies() - replies, ended - began, servers, own)
+
+    def _replies(self) -> int:
+        reports = self._ask("report")["connections"]
         for report in reports:
             if report["failure"] is not None:
                 raise Failure(f"{self._server.contestant.name}: {report['failure']}")
-        before, self._replies = self._replies, sum(report["replies"] for report in reports)
-        return Sample(self._replies - before, ended - began, servers, own)
+        return sum(report["replies"] for report in reports)
+
+    def _ask(self, op: str, **fields: object) -> dict[str, Any]:
+        return self._agent.ask(op, group="active", **fields)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import Failure
-from bench.load.shape import LINE, Connecting, LoadClient, Sample, Shape
+from bench.load.shape import LINE, LoadClient, Sample, Shape
 from bench.machine import pinned
 from bench.serving import Server
 
@@ -37,28 +37,27 @@ class CClient:
             )
         with process:
             try:
-                yield _Running(process, server)
+                yield _Load(process, server)
             finally:
                 process.kill()
 
 
-class _Running:
+class _Load:
     def __init__(self, process: subprocess.Popen[str], server: Server) -> None:
+        self.pid = process.pid
         self._process = process
         self._server = server
 
-    def connect(self) -> Connecting:
-        said = self._hear()
-        return Connecting(said["began"], said["connected"])
+    def connect(self) -> None:
+        self._hear()
 
     def measure(self, warm_s: float, for_s: float) -> Sample:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{warm_s} {for_s}\n")
         self._process.stdin.flush()
-        said = self._hear()
-        return Sample(messages=int(said.pop("messages")), **said)
+        return Sample(**json.loads(self._hear()))
 
-    def _hear(self) -> dict[str, float]:
+    def _hear(self) -> str:
         """The next line of the client; `Failure` if it has ended instead."""
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -66,5 +65,4 @@ class _Running:
         if not line:
             why = self._process.stderr.read().strip() or f"status {self._process.wait()}"
             raise Failure(f"{self._server.contestant.name}: {why}")
-        said: dict[str, float] = json.loads(line)
-        return said
+        return line

@@ -3,11 +3,11 @@
  *     load ADDRESS PORT PID ACTIVE IDLE LINES SIZE CHURN
  *
  * Opens IDLE connections that never speak and ACTIVE ones, each of which sends LINES lines of SIZE
- * bytes at a time, and tells on standard output, as a line of JSON, when all have been accepted.
- * Then, for each line "WARM FOR" (seconds) on standard input, it asks for WARM + FOR seconds, and
- * tells what the last FOR of them brought; with "0 0" each active connection asks once. With
- * CHURN 1 each connection asks once and makes room for another. PID is the server's: its CPU
- * clock (clock_getcpuclockid(3)) is read in the moments that the counting begins and ends.
+ * bytes at a time, and says "connected" on standard output when all have been accepted. Told "WARM
+ * FOR" (seconds) on standard input, it asks for WARM + FOR seconds, says as a line of JSON what the
+ * last FOR of them brought, and keeps still until its input ends. With CHURN 1 each connection asks
+ * once and makes room for another. PID is the server's: its CPU clock (clock_getcpuclockid(3)) is
+ * read in the moments that the counting begins and ends.
  *
  * The client and the server take turns on a connection, so that nothing piles up, and a message is
  * small enough for the kernel to take it whole.
@@ -95,7 +95,6 @@ static void renew(int place) {
 }
 
 static void connect_all(int active, int all) {
-    double began = seconds(CLOCK_MONOTONIC);
     for (int place = all - 1; place >= 0; place--) {
         open_at(place);
         if (place % UNPROVEN == 0) {
@@ -104,35 +103,33 @@ static void connect_all(int active, int all) {
                 ;
         }
     }
-    double connected = seconds(CLOCK_MONOTONIC);
     for (int place = 0; place < active; place++)
         watch(place);
-    printf("{\"began\": %.6f, \"connected\": %.6f}\n", began, connected);
+    puts("connected");
     fflush(stdout);
 }
 
 static void ask_for(double warm_s, double for_s, int active) {
     static struct epoll_event events[EVENTS];
-    int once = warm_s + for_s <= 0, asking = active;
     size_t answers = 0;
-    double began = seconds(CLOCK_MONOTONIC), from = began + warm_s, now = began;
-    double server_s = seconds(server_clock), own_s = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    int counting = 0;
+    double now, began = 0, server_s = 0, own_s = 0, from = seconds(CLOCK_MONOTONIC) + warm_s;
     for (int place = 0; place < active; place++)
         ask(place);
-    while (asking) {
+    for (;;) {
         int ready = epoll_wait(poller, events, EVENTS, PATIENCE_S * 1000);
         if (ready <= 0)
             fail(ready ? "epoll_wait" : "no answer came for a minute");
         now = seconds(CLOCK_MONOTONIC);
-        if (warm_s > 0 && now >= from) {
-            warm_s = 0;
-            began = from = now;
+        if (counting && now >= began + for_s)
+            break;
+        if (!counting && now >= from) {
+            counting = 1;
             answers = 0;
+            began = now;
             server_s = seconds(server_clock);
             own_s = seconds(CLOCK_PROCESS_CPUTIME_ID);
         }
-        if (!once && now >= from + for_s)
-            break;
         for (int k = 0; k < ready; k++) {
             int place = events[k].data.u32;
             if (!hear(place))
@@ -140,14 +137,9 @@ static void ask_for(double warm_s, double for_s, int active) {
             answers++;
             if (churn)
                 renew(place);
-            if (once)
-                asking--;
-            else
-                ask(place);
+            ask(place);
         }
     }
-    if (once)
-        now = seconds(CLOCK_MONOTONIC);
     server_s = seconds(server_clock) - server_s;
     own_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - own_s;
     printf("{\"messages\": %zu, \"seconds\": %.6f, \"server_cpu_s\": %.6f, "
@@ -182,7 +174,9 @@ int main(int count, char **arguments) {
 
     connect_all(active, all);
     double warm_s, for_s;
-    while (scanf("%lf %lf", &warm_s, &for_s) == 2)
+    if (scanf("%lf %lf", &warm_s, &for_s) == 2)
         ask_for(warm_s, for_s, active);
+    while (getchar() != EOF)
+        ;
     return 0;
 }

@@ -45,25 +45,17 @@ class Sample:
         return self.server_cpu_s / self.messages * 1e6
 
 
-@dataclass(frozen=True)
-class Connecting:
-    """When the first of a client's connections was begun, and when all had been accepted, in
-    seconds of CLOCK_MONOTONIC."""
-
-    began: float
-    ended: float
-
-
 class LoadClient(Protocol):
     """A process that makes a load. Everything it does may raise `Failure`."""
 
-    def connect(self) -> Connecting:
+    pid: int
+
+    def connect(self) -> None:
         """Wait until all connections have been accepted."""
 
     def measure(self, warm_s: float, for_s: float) -> Sample:
-        """Ask for both times, and count in the second; with none, each active connection asks
-        once."""
+        """Ask for both times, and count in the second. To be called once."""
 
 
 Client = Callable[[Server, Shape], AbstractContextManager[LoadClient]]
-"""Starts a load client, in the network namespace of the caller."""
+"""Starts a load client."""
