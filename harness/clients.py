@@ -83,6 +83,14 @@ class Group:
             return False
         return True
 
+    def prove(self, claim: str, **bounds: Any) -> None:
+        """Prove that the socket of each is within the bounds in the subject's kernel.
+
+        They are those of the probe's condition `queue`, as `send_q_at_least=1`.
+        """
+        for peer in self.peers():
+            self.lab.prove_by(claim, {"queue": {"peer": peer, **bounds}})
+
     def drop(self) -> None:
         """Close what is left of them."""
         self.client.channel.request("drop", group=self.name)

@@ -16,6 +16,7 @@ from harness.channel import Channel, Refused
 from harness.clients import Address, Client, Group, Record
 from harness.faults.base import Fault, Unproven
 from harness.observations import Recorder
+from harness.scenario import BYSTANDERS
 from harness.steps import Step, idle
 from harness.subject import Subject
 from harness.witness import Probe
@@ -307,6 +308,13 @@ class Lab:
         """A number of the scenario at the scale of this run."""
         return max(least, round(number * self.scale))
 
+    def several(self, number: int) -> int:
+        """So many connections, or as many as the subject can serve beside its bystanders."""
+        most = self.promises.max_connections
+        if most is None:
+            return number
+        return max(1, min(number, most - BYSTANDERS))
+
     def turnover(self, connections: int) -> None:
         """So many connections come and go in this round, if not one for each script."""
         self.record("turnover", connections=connections)
@@ -353,6 +361,8 @@ class Lab:
         """The subject must end in time, with one of the allowed statuses (None: any)."""
         status = self.process.wait(within_s) if self.process else None
         self.probe.snapshot("stopped")
+        if status is not None and allowed is not None:
+            self.look_for_survivors()
         self.record(
             "stop",
             status=status,
@@ -360,6 +370,13 @@ class Lab:
             asked=asked,
             allowed=None if allowed is None else list(allowed),
         )
+
+    def look_for_survivors(self) -> bool:
+        """Whether processes of the subject outlive its main process, which has ended."""
+        survivors, listeners = self.probe.survivors()
+        if survivors:
+            self.record("survivors", processes=survivors, listeners=listeners)
+        return bool(survivors)
 
     def collect(self) -> None:
         """Put every connection's report on record."""

@@ -55,6 +55,8 @@ class Scenario:
     rounds: int = 1
     cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
     connections: Callable[[Any], int] = field(default=lambda case: 1)
+    # For how many seconds the first clients may have to be silent until the last have come.
+    silent_s: Callable[[Any], float] = field(default=lambda case: 0.0)
 
     def label(self, case: str, quiet: bool) -> str:
         """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""
@@ -76,6 +78,9 @@ class Scenario:
         if most is not None and most < wanted + beside:
             others = f" and its {beside} bystanders" if beside else ""
             return f"needs {wanted} connections{others}; max_connections = {most}"
+        silent, timeout = self.silent_s(case), promises.idle_timeout_s
+        if timeout is not None and silent >= timeout:
+            return f"the first may be silent for {silent:g} s; idle_timeout_s = {timeout:g}"
         if descriptors is not None and descriptors < wanted + 64:
             return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
         return None

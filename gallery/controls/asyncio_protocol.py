@@ -70,7 +70,7 @@ class Echo(asyncio.Protocol):
             self.queued = queued
             self.active = self.loop.time()
         left = self.active + IDLE_S - self.loop.time()
-        if left <= 0 and not queued and select.select([sock], [], [], 0)[0]:
+        if left <= 0 and not queued and has_input(sock):
             self.look_again(0.1)  # it was this process that slept, and the request waits
         elif left <= 0:
             self.transport.abort() if queued else self.transport.close()
@@ -93,6 +93,13 @@ class Echo(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.timer.cancel()
         connections.discard(self)
+
+
+def has_input(sock: asyncio.trsock.TransportSocket) -> bool:
+    """Whether something waits to be read; `poll`, for `select` ends at descriptor 1023."""
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def main() -> None:

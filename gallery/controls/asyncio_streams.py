@@ -24,7 +24,7 @@ async def serve(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 async def main() -> None:
-    async with await asyncio.start_server(serve, sock=listen(), limit=2**24) as server:
+    async with await asyncio.start_server(serve, sock=listen(), limit=2**18) as server:
         await server.serve_forever()
 
 

@@ -19,7 +19,8 @@ HELPER_WITHIN_S = 10.0
 class LimitDescriptors(Fault):
     """The soft RLIMIT_NOFILE of every process of the subject, lowered while it runs.
 
-    `spare`: how many more descriptors than the highest number in use are allowed.
+    `spare`: how many more descriptors are allowed than the highest number in use by a process that
+    accepts; others keep what they have.
     """
 
     name = "limit-descriptors"
@@ -31,7 +32,18 @@ class LimitDescriptors(Fault):
 
     def inject(self, lab: Lab) -> Seen:
         snapshot = lab.probe.snapshot("before the limit")
-        highest = max(int(fd) for process in snapshot["processes"] for fd in process["fds"])
+        listening = {
+            pid
+            for row in snapshot["sockets"]
+            if row["state"] == "LISTEN"
+            for pid, _ in row["owners"]
+        }
+        highest = max(
+            int(fd)
+            for process in snapshot["processes"]
+            if process["pid"] in listening
+            for fd in process["fds"]
+        )
         before = set_limit(lab, highest + 1 + self.spare)
         self._before = max(before.values())
         return {"limit": highest + 1 + self.spare, "before": before}

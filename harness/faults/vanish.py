@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Vanish(Fault):
     """All packets of the group's connections are lost from now on, their own reset first of all.
 
-    The group's steps wait for `signal` and then reset.
+    The group's steps wait to go and then reset.
     After healing, the peers are hosts without memory: they answer what arrives with a reset.
     """
 
@@ -27,14 +27,13 @@ class Vanish(Fault):
     needs = ("wire",)
 
     group: Group = field(repr=False)
-    signal: str = "vanish"
 
     def inject(self, lab: Lab) -> Seen:
         self._rules: dict[tuple[Any, ...], int] = {}
         for peer in self.group.peers():
             spec = {"port": lab.port, "peer": peer, "direction": "both", "action": "drop"}
             self._rules[tuple(peer)] = lab.probe.request("rule-add", rule=spec)["rule"]
-        self.group.go(self.signal)
+        self.group.go()
         for rule in self._rules.values():
             if not lab.probe.rule_took(rule):
                 raise Unproven("vanish: the reset of some client was not seen to be lost")

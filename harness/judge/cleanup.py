@@ -20,8 +20,10 @@ GROWS_WITH = 0.5
 # Where a subject that never rests, not even before the scenario, is named.
 RESTLESSNESS = "resource.idle-cpu"
 
-# Resident memory that stays after each round, per connection of the round, beyond allocator noise.
+# Resident memory that may stay after each round: allocator noise, by connection and by byte of the
+# messages too, since an allocator keeps some of what large messages needed.
 MEMORY_PER_CONNECTION = 512
+MEMORY_PER_BYTE = 0.5
 MEMORY_NOISE = 1 << 20
 
 
@@ -165,6 +167,7 @@ def _calm(scene: Scene) -> Iterator[Finding]:
                 (
                     str(record["seen"]),
                     *words.threads(scene, near),
+                    *words.listed(words.waking(scene, near), "sockets"),
                 ),
             )
 
@@ -185,8 +188,16 @@ def _rounds(scene: Scene) -> Iterator[Finding]:
             yield _growth(name, first, second, third, connections, scene)
     first, second, third = (figure["memory"] for figure in figures)
     noise = MEMORY_NOISE + MEMORY_PER_CONNECTION * connections
+    noise += int(MEMORY_PER_BYTE * _bytes_of(scene, last["round"]))
     if third - second > noise and second - first > noise:
         yield _growth("memory", first, second, third, connections, scene)
+
+
+def _bytes_of(scene: Scene, number: int) -> int:
+    """How many bytes the scripted clients of a round have sent."""
+    groups = [name for name, group in scene.groups.items() if group["round"] == number]
+    scripted = set(groups) - scene.bystander_groups
+    return sum(report["sent"] for name in scripted for report in scene.reports_of(name))
 
 
 def _figures(snapshot: Record) -> dict[str, int]:
@@ -252,5 +263,17 @@ def _stops(scene: Scene) -> Iterator[Finding]:
                 tuple(words.log_tail(scene.end, lines=12)),
                 timed=False,
             )
-        for what in record.get("wrong", ()):
-            yield Finding("cleanup", Level.FAILED, "after the end", what)
+        elif record["allowed"] is not None:
+            yield from _outlived(scene, record)
+
+
+def _outlived(scene: Scene, stop: Record) -> Iterator[Finding]:
+    for record in scene.of_kind("survivors"):
+        yield Finding(
+            "cleanup",
+            Level.FAILED,
+            "children outlive it",
+            f"after {stop['asked']} the main process ended, and {len(record['processes'])} of its "
+            "children go on",
+            tuple(words.survivors(record)),
+        )

@@ -305,12 +305,7 @@ def _second(scene: Scene) -> Iterator[Finding]:
 
 
 def _restarts(scene: Scene) -> Iterator[Finding]:
-    left = tuple(
-        f"{p['name']} (process {p['pid']}) outlived the main process"
-        + (", and keeps its listener" if p["pid"] in record["listeners"] else "")
-        for record in scene.of_kind("survivors")
-        for p in record["processes"]
-    )
+    left = [line for record in scene.of_kind("survivors") for line in words.survivors(record)]
     kept = any(record["listeners"] for record in scene.of_kind("survivors"))
     for record in scene.of_kind("restart"):
         if not record["listening"]:
@@ -328,7 +323,7 @@ def _restarts(scene: Scene) -> Iterator[Finding]:
                 Level.FAILED,
                 "children outlive it",
                 "children of the killed server keep its listener beside the one started again",
-                left,
+                tuple(left),
                 conditional=False,
             )
 

@@ -49,6 +49,18 @@ def descriptor(pid: int, fd: str, inode: int, whose: str) -> str:
     )
 
 
+def waking(scene: Scene, snapshot: Record | None) -> list[str]:
+    """The subject's connections that a poll for input, or for an error, reports at once."""
+    return [
+        f"always ready: {socket(scene, row)}"
+        for row in (snapshot or {"sockets": []})["sockets"]
+        if row["owners"]
+        and (
+            row["state"] in ("CLOSE-WAIT", "CLOSED") or (row["state"] != "LISTEN" and row["recv_q"])
+        )
+    ]
+
+
 def threads(scene: Scene, snapshot: Record | None) -> list[str]:
     """What each thread of the subject was doing, with the connection behind the descriptor."""
     if snapshot is None or not isinstance(snapshot.get("processes"), list):
@@ -119,6 +131,15 @@ def outcome(report: Record) -> str:
             told += f", got {failure['got']!r}"
         return f"{told}; {got}"
     return f"{who}: {report['outcome']} at step {step['index']} ({step['doing']}); {got}"
+
+
+def survivors(record: Record) -> list[str]:
+    """Processes that outlived the main process, and what they hold."""
+    return [
+        f"{process['name']} (process {process['pid']}) outlived the main process"
+        + (", and keeps its listener" if process["pid"] in record["listeners"] else "")
+        for process in record["processes"]
+    ]
 
 
 def listed(items: list[str], what: str) -> list[str]:

@@ -13,11 +13,14 @@ from harness.options import ROOT
 from harness.pages import faults, gallery, scenarios
 from harness.scenario import CATALOGUE, CATEGORIES
 
+SCENARIOS = ROOT / "harness" / "scenarios"
+
 
 def load_catalogue() -> None:
-    """Import every category, in the order of the pages."""
+    """Import every category in the order of the pages, with what is in files of its own."""
     for category in CATEGORIES:
-        importlib.import_module(f"harness.scenarios.test_{category}")
+        for path in sorted(SCENARIOS.glob(f"test_{category}*.py"), key=lambda path: path.stem):
+            importlib.import_module(f"harness.scenarios.{path.stem}")
 
 
 def _backends() -> str:

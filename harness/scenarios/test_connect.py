@@ -47,6 +47,7 @@ def test_one(lab: Lab) -> None:
     cites=("select(2), poll(2), epoll_wait(2): several descriptors in one call",),
     cases={"10": 10, "100": 100, "900": 900, "10000": 10_000},
     connections=lambda case: int(case),
+    silent_s=lambda case: case / 1000,
 )
 def test_concurrent(lab: Lab) -> None:
     crowd = lab.play(
@@ -107,10 +108,11 @@ def test_burst_over_backlog(lab: Lab) -> None:
     why="A connection that nobody times out is a descriptor for ever.",
     cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
     quiet=True,
-    connections=lambda case: 10,
 )
 def test_silent(lab: Lab) -> None:
-    silent = lab.play("silent", connect(), hang(mark="ready"), count=10, must="nothing")
+    silent = lab.play(
+        "silent", connect(), hang(mark="ready"), count=lab.several(10), must="nothing"
+    )
     silent.reached("ready")
     lab.trigger(silent)
     promise = lab.promises.idle_timeout_s
@@ -158,7 +160,6 @@ def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},
-    connections=lambda case: UNACCEPTED,
 )
 def test_fin_before_accept(lab: Lab) -> None:
     before_accept(lab, "gone", lab.case, close())
@@ -173,7 +174,6 @@ def test_fin_before_accept(lab: Lab) -> None:
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},
-    connections=lambda case: UNACCEPTED,
 )
 def test_rst_before_accept(lab: Lab) -> None:
     before_accept(lab, "gone", lab.case, reset())
@@ -251,7 +251,7 @@ def test_patient(lab: Lab) -> None:
 )
 def test_same_tuple(lab: Lab) -> None:
     old = lab.play(
-        "old", connect(), ask("first life"), wait("vanish", mark="ready"), reset(), must="nothing"
+        "old", connect(), ask("first life"), wait("go", mark="ready"), reset(), must="nothing"
     )
     old.reached("ready")
     lab.trigger(old)

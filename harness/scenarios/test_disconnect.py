@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-from harness.clients import Group
 from harness.faults.kill_client import KillClient
 from harness.faults.stop_subject import StopSubject
-from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
+from harness.lab import Lab
 from harness.scenario import scenario
-from harness.steps import (
-    Step,
-    ask,
-    close,
-    connect,
-    expect,
-    half_close,
-    hang,
-    reset,
-    send,
-    wait,
-)
-
-VICTIMS = 8
-
-# More than the kernel and a careful server hold of a reply that nobody reads, yet a request that
-# the server has read whole: only then does a FIN behind it reach the server.
-LONG_REPLY = 192 << 10
-SMALL_WINDOW = 4096
-
-
-def leave(lab: Lab, name: str, before: list[Step], end: list[Step]) -> Group:
-    """Victims that did `before`, and do `end` in one instant."""
-    victims = lab.play(
-        name, connect(), *before, wait("go", mark="ready"), *end, count=VICTIMS, must="nothing"
-    )
-    victims.reached("ready")
-    lab.trigger(victims)
-    victims.go()
-    victims.ended()
-    lab.expect_removed(victims)
-    return victims
+from harness.scenarios.victims import leave, mid_message, mid_reply, victims
+from harness.steps import ask, close, connect, half_close, read, reset, send, wait
 
 
 @scenario(
@@ -49,10 +18,9 @@ def leave(lab: Lab, name: str, before: list[Step], end: list[Step]) -> Group:
     cites=("RFC 9293 §3.6 (closing a connection)", "read(2): 0 is end of file"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_fin_idle(lab: Lab) -> None:
-    leave(lab, "closer", [ask("before I go")], [close()])
+    leave(lab, victims(lab, "closer", ask("before I go"), end=[close()]))
 
 
 @scenario(
@@ -63,10 +31,9 @@ def test_fin_idle(lab: Lab) -> None:
     cites=("RFC 9293 §3.6 (closing a connection)",),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_fin_unspoken(lab: Lab) -> None:
-    leave(lab, "mute", [], [close()])
+    leave(lab, victims(lab, "mute", end=[close()]))
 
 
 @scenario(
@@ -77,10 +44,9 @@ def test_fin_unspoken(lab: Lab) -> None:
     cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET", "socket(7): SO_LINGER"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_rst_idle(lab: Lab) -> None:
-    leave(lab, "resetter", [ask("before I go")], [reset()])
+    leave(lab, victims(lab, "resetter", ask("before I go"), end=[reset()]))
 
 
 @scenario(
@@ -91,25 +57,9 @@ def test_rst_idle(lab: Lab) -> None:
     cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_rst_unspoken(lab: Lab) -> None:
-    leave(lab, "mute", [], [reset()])
-
-
-def leave_mid_message(lab: Lab, name: str, end: Step) -> None:
-    part = send("half a message", newline=False, unanswered=True)
-    victims = lab.play(
-        name, connect(), part, wait("go", mark="ready"), end, count=VICTIMS, must="nothing"
-    )
-    victims.reached("ready")
-    for peer in victims.peers():
-        read = {"queue": {"peer": peer, "recv_q_at_most": 0, "bytes_received_at_least": 1}}
-        lab.prove_by("mid-message: the server has read the part", read)
-    lab.trigger(victims)
-    victims.go()
-    victims.ended()
-    lab.expect_removed(victims)
+    leave(lab, victims(lab, "mute", end=[reset()]))
 
 
 @scenario(
@@ -120,10 +70,9 @@ def leave_mid_message(lab: Lab, name: str, end: Step) -> None:
     cites=("RFC 9293 §3.6 (closing a connection)",),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_fin_mid_message(lab: Lab) -> None:
-    leave_mid_message(lab, "closer", close())
+    leave(lab, mid_message(lab, "closer", end=[close()]))
 
 
 @scenario(
@@ -134,29 +83,9 @@ def test_fin_mid_message(lab: Lab) -> None:
     cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_rst_mid_message(lab: Lab) -> None:
-    leave_mid_message(lab, "resetter", reset())
-
-
-def unread_reply(lab: Lab, name: str, *end: Step, count: int = 4) -> Group:
-    """Clients whose replies are stuck in the server's sockets, because they do not read."""
-    victims = lab.play(
-        name,
-        connect(receive_buffer=SMALL_WINDOW),
-        {"do": "read", "on": False},
-        send(size=LONG_REPLY),
-        wait("go", mark="ready"),
-        *end,
-        count=count,
-        must="nothing",
-    )
-    victims.reached("ready")
-    for peer in victims.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("mid-reply: unsent bytes in the server's socket", unsent)
-    return victims
+    leave(lab, mid_message(lab, "resetter", end=[reset()]))
 
 
 @scenario(
@@ -167,21 +96,20 @@ def unread_reply(lab: Lab, name: str, *end: Step, count: int = 4) -> Group:
     cites=("RFC 9293 §3.6 (closing a connection)", "send(2): EPIPE", "RFC 1122 §4.2.2.13"),
     quiet=True,
     rounds=3,
-    connections=lambda case: 4,
 )
 def test_fin_mid_reply(lab: Lab) -> None:
-    victims = unread_reply(lab, "closer", half_close(), wait("end", mark="half"), close())
-    lab.trigger(victims)
-    victims.go()
-    victims.reached("half")
-    for peer in victims.peers():
-        lab.prove_by(
-            "mid-reply: the FIN arrived with bytes unsent",
-            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT", "LAST-ACK"]}},
-        )
-    victims.go("end")
-    victims.ended()
-    lab.expect_removed(victims)
+    closers = mid_reply(lab, "closer", end=[half_close(), wait("end", mark="half"), close()])
+    lab.trigger(closers)
+    closers.go()
+    closers.reached("half")
+    closers.prove(
+        "mid-reply: the FIN arrived with bytes unsent",
+        send_q_at_least=1,
+        states=["CLOSE-WAIT", "LAST-ACK"],
+    )
+    closers.go("end")
+    closers.ended()
+    lab.expect_removed(closers)
 
 
 @scenario(
@@ -192,14 +120,9 @@ def test_fin_mid_reply(lab: Lab) -> None:
     cites=("RFC 9293 §3.10.7.4 (RST processing)", "send(2): ECONNRESET, EPIPE"),
     quiet=True,
     rounds=3,
-    connections=lambda case: 4,
 )
 def test_rst_mid_reply(lab: Lab) -> None:
-    victims = unread_reply(lab, "resetter", reset())
-    lab.trigger(victims)
-    victims.go()
-    victims.ended()
-    lab.expect_removed(victims)
+    leave(lab, mid_reply(lab, "resetter", end=[reset()]))
 
 
 @scenario(
@@ -210,28 +133,14 @@ def test_rst_mid_reply(lab: Lab) -> None:
     cites=("RFC 1122 §4.2.2.13 (closing with unread data)", "RFC 2525 §2.17"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_unread(lab: Lab) -> None:
-    victims = lab.play(
-        "unreading",
-        connect(),
-        {"do": "read", "on": False},
-        send(size=1000, times=5),
-        wait("go", mark="ready"),
-        close(),
-        count=VICTIMS,
-        must="nothing",
-    )
-    victims.reached("ready")
+    unreading = victims(lab, "unreading", read(False), send(size=1000, times=5), end=[close()])
     lab.prove(
         "the reply lies unread in the client's socket",
-        all(victims.has_unread(k) for k in range(VICTIMS)),
+        all(unreading.has_unread(k) for k in range(unreading.count)),
     )
-    lab.trigger(victims)
-    victims.go()
-    victims.ended()
-    lab.expect_removed(victims)
+    leave(lab, unreading)
 
 
 @scenario(
@@ -287,86 +196,14 @@ def test_simultaneous(lab: Lab) -> None:
     why="A crash of a client is an orderly FIN, or a reset where it had not read everything.",
     cites=("RFC 9293 §3.6 (closing a connection)", "signal(7): SIGKILL"),
     quiet=True,
-    connections=lambda case: VICTIMS,
 )
 def test_killed(lab: Lab) -> None:
-    victims = lab.play(
-        "killed",
-        connect(),
-        ask("alive"),
-        hang(mark="ready"),
-        count=VICTIMS,
-        must="nothing",
-        client="doomed",
-    )
-    victims.reached("ready")
-    peers = victims.peers()
-    lab.trigger(victims)
-    inodes = lab.inodes_of_group(victims)
+    killed = victims(lab, "killed", ask("alive"), end=[], client="doomed")
+    peers = killed.peers()
+    lab.trigger(killed)
+    inodes = lab.inodes_of_group(killed)
     lab.inject(KillClient("doomed"))
     lab.expect_gone(peers, inodes)
-
-
-@scenario(
-    "disconnect.server-first",
-    title="The server ends it, and the peer keeps its own side open for ever",
-    expects="The descriptor is gone; the peer is told by an orderly end.",
-    why="Waiting for the peer's FIN after one's own gives every silent peer a descriptor for ever.",
-    cites=("RFC 9293 §3.6 (half-closed peers)", "tcp(7): tcp_fin_timeout"),
-    quiet=True,
-    promises=("idle_timeout_s",),
-    connections=lambda case: VICTIMS,
-)
-def test_server_first(lab: Lab) -> None:
-    promise = lab.promises.idle_timeout_s or 0.0
-    stubborn = lab.play(
-        "stubborn",
-        connect(),
-        ask("one word"),
-        expect(eof=True, within_s=promise + 2 * LEEWAY_S, mark="ready"),
-        hang(past_end=True),
-        count=VICTIMS,
-        must="nothing",
-    )
-    stubborn.reached("ready")
-    lab.trigger(stubborn)
-    lab.expect_removed(stubborn, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
-
-
-@scenario(
-    "disconnect.server-first-oversize",
-    title="The server ends it for a message that is too long, with a reply and its input unread",
-    expects="The owed reply arrives whole and is not lost to a reset; the descriptor is gone.",
-    why="close with unread input is a reset, and a reset takes away what was not sent yet.",
-    cites=("RFC 1122 §4.2.2.13", "RFC 9112 §9.6 (closing in stages, as HTTP does)"),
-    quiet=True,
-    promises=("max_message",),
-    connections=lambda case: 4,
-)
-def test_server_first_oversize(lab: Lab) -> None:
-    largest = lab.promises.max_message or 0
-    size = min(largest, LONG_REPLY)
-    told = lab.play(
-        "told-off",
-        connect(receive_buffer=SMALL_WINDOW),
-        {"do": "read", "on": False},
-        send(size=size),
-        wait("go", mark="ready"),
-        send(size=largest + (64 << 10), unanswered=True),
-        wait("read", mark="said"),
-        expect(bytes=size + 1, within_s=10),
-        expect(anything=True, eof=True, reset=True, within_s=10),
-        hang(past_end=True),
-        count=4,
-        must="ended",
-        owed=1,
-    )
-    told.reached("ready", within_s=10)
-    lab.trigger(told)
-    told.go()
-    told.reached("said", within_s=5)
-    told.go("read")
-    lab.expect_removed(told, within_s=2 * LEEWAY_S + AT_ONCE_S, promise="soon after its last word")
 
 
 @scenario(
@@ -377,29 +214,17 @@ def test_server_first_oversize(lab: Lab) -> None:
     cites=("epoll(7): EPOLLIN with EPOLLERR and EPOLLHUP", "close(2): reuse of descriptors"),
     quiet=True,
     rounds=3,
-    connections=lambda case: VICTIMS,
 )
 def test_readable_and_reset(lab: Lab) -> None:
-    victims = lab.play(
-        "abrupt",
-        connect(),
-        ask("once"),
-        wait("go", mark="ready"),
-        send("last words"),
-        wait("end", mark="said"),
-        reset(),
-        count=VICTIMS,
-        must="nothing",
-    )
-    victims.reached("ready")
-    lab.trigger(victims)
+    end = [send("last words"), wait("end", mark="said"), reset()]
+    abrupt = victims(lab, "abrupt", ask("once"), end=end)
+    lab.trigger(abrupt)
     stopped = lab.inject(StopSubject())
-    victims.go()
-    victims.reached("said")
-    for peer in victims.peers():
-        lab.prove_by("data arrived", {"queue": {"peer": peer, "recv_q_at_least": 1}})
-    victims.go("end")
-    victims.ended()
-    lab.prove_by("the reset arrived", {"unlisted": {"port": lab.port, "peers": victims.peers()}})
+    abrupt.go()
+    abrupt.reached("said")
+    abrupt.prove("data arrived", recv_q_at_least=1)
+    abrupt.go("end")
+    abrupt.ended()
+    lab.prove_by("the reset arrived", {"unlisted": {"port": lab.port, "peers": abrupt.peers()}})
     lab.heal(stopped)
-    lab.expect_removed(victims)
+    lab.expect_removed(abrupt)

@@ -17,7 +17,6 @@ CLIENTS = 4
     cites=("signal(7): SIGTERM", "RFC 9293 §3.6 (closing a connection)"),
     promises=("graceful_stop_s",),
     quiet=True,
-    connections=lambda case: CLIENTS,
 )
 def test_sigterm(lab: Lab) -> None:
     promise = lab.promises.graceful_stop_s or 0.0
@@ -33,12 +32,12 @@ def test_sigterm(lab: Lab) -> None:
         expect(within_s=promise + LEEWAY_S),
         expect(eof=True, within_s=promise + LEEWAY_S),
         close(),
-        count=CLIENTS,
+        count=lab.several(CLIENTS),
+        must="ended",
+        owed=1,
     )
     in_flight.reached("ready", within_s=10)
-    for peer in in_flight.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("in flight: unsent bytes in the server's socket", unsent)
+    in_flight.prove("in flight: unsent bytes in the server's socket", send_q_at_least=1)
     lab.bystanders.leave()
     lab.trigger(in_flight)
     lab.stop_subject("SIGTERM")
@@ -53,7 +52,6 @@ def test_sigterm(lab: Lab) -> None:
     expects="It binds and serves at once.",
     why="Connections of the dead server hold its address unless SO_REUSEADDR is set.",
     cites=("socket(7): SO_REUSEADDR", "RFC 9293 §3.6.1 (TIME-WAIT)"),
-    connections=lambda case: CLIENTS,
 )
 def test_restart(lab: Lab) -> None:
     clients = lab.play(
@@ -62,7 +60,7 @@ def test_restart(lab: Lab) -> None:
         ask("before the end"),
         expect(eof=True, within_s=10, mark="ready"),
         hang(past_end=True, mark="told"),
-        count=CLIENTS,
+        count=lab.several(CLIENTS),
         must="nothing",
     )
     clients.reached("ready")
@@ -71,9 +69,7 @@ def test_restart(lab: Lab) -> None:
     lab.stop_subject("SIGKILL")
     lab.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
     clients.reached("told")
-    survivors, listeners = lab.probe.survivors()
-    if survivors:
-        lab.record("survivors", processes=survivors, listeners=listeners)
+    if lab.look_for_survivors():
         lab.start_again()
         return
     lab.prove_by(
@@ -82,7 +78,7 @@ def test_restart(lab: Lab) -> None:
             "connections": {
                 "port": lab.port,
                 "states": ["FIN-WAIT-1", "FIN-WAIT-2"],
-                "at_least": CLIENTS,
+                "at_least": clients.count,
             }
         },
     )
@@ -97,7 +93,6 @@ def test_restart(lab: Lab) -> None:
     cites=("signal(7): SIGTERM",),
     promises=("graceful_stop_s",),
     quiet=True,
-    connections=lambda case: CLIENTS,
 )
 def test_sigterm_idle(lab: Lab) -> None:
     promise = lab.promises.graceful_stop_s or 0.0
@@ -108,7 +103,9 @@ def test_sigterm_idle(lab: Lab) -> None:
         wait("go", mark="ready"),
         expect(eof=True, within_s=promise + LEEWAY_S),
         close(),
-        count=CLIENTS,
+        count=lab.several(CLIENTS),
+        must="ended",
+        owed=1,
     )
     clients.reached("ready")
     lab.bystanders.leave()
@@ -127,7 +124,6 @@ def test_sigterm_idle(lab: Lab) -> None:
     cites=("signal(7): SIGTERM", "RFC 9293 §3.8.6 (the window)"),
     promises=("graceful_stop_s",),
     quiet=True,
-    connections=lambda case: 2,
 )
 def test_sigterm_stuck_peer(lab: Lab) -> None:
     promise = lab.promises.graceful_stop_s or 0.0
@@ -136,13 +132,11 @@ def test_sigterm_stuck_peer(lab: Lab) -> None:
         connect(receive_buffer=4096),
         flood(8 << 20, 16 << 10),
         wait("never", mark="stalled"),
-        count=2,
+        count=lab.several(2),
         must="nothing",
     )
     stuck.reached("stalled", within_s=20)
-    for peer in stuck.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("unsent bytes in the server's socket", unsent)
+    stuck.prove("unsent bytes in the server's socket", send_q_at_least=1)
     lab.bystanders.leave()
     lab.trigger(stuck)
     lab.stop_subject("SIGTERM")

@@ -30,7 +30,7 @@ def talker(lab: Lab, *more: Step, count: int = 1, must: Must = "served") -> Grou
         ask("before"),
         wait("go", mark="ready"),
         *more,
-        count=count,
+        count=lab.several(count),
         must=must,
         client="far",
     )
@@ -83,7 +83,6 @@ def test_partition_drop(lab: Lab) -> None:
     quiet=True,
     needs=("wire",),
     promises=("detect_vanished_s",),
-    connections=lambda case: 4,
     cases={"idle": "idle", "talking": "talking"},
 )
 def test_partition_outlasts(lab: Lab) -> None:
@@ -107,7 +106,6 @@ def test_partition_outlasts(lab: Lab) -> None:
     cites=("RFC 9293 §3.5.2 (reset generation)", "send(2): ECONNRESET"),
     quiet=True,
     needs=("wire",),
-    connections=lambda case: 4,
 )
 def test_partition_reject(lab: Lab) -> None:
     group = talker(lab, send("this is answered"), wait("never"), count=4, must="nothing")

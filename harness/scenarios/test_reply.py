@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from harness.clients import Group
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.steps import (
-    Step,
     ask,
     close,
     connect,
     expect,
     flood,
-    half_close,
     idle,
     repeat,
     send,
@@ -28,6 +25,34 @@ OFFERED = 256 * MIB
 MODEST_MESSAGE = 64 << 10
 
 POEM = "空山新雨後，天氣晚來秋。🌱 Über allen Gipfeln ist Ruh’ — ¿y tú?"
+
+LOOKALIKES = (
+    *(
+        "quit",
+        "EXIT",
+        "bye",
+        "help",
+        "/stop",
+        ".",
+        "..",
+        "-1",
+        "0",
+        "null",
+        "EOF",
+        "GET / HTTP/1.0",
+    ),
+    *(
+        "100 %",
+        "%s %d %n",
+        "%(name)s",
+        "{0} {} {name}",
+        "\\n \\0 \\x41",
+        "$HOME `id`",
+        "<b>&amp;</b>",
+    ),
+    *("\x03", "\x04", "\x1a", "\x00", "in\x00side", "\x1b[2J", "\u2028", "\ufeffmarked"),
+    *("e\u0301 is not é", "ﬁ ſ K Å", "İstanbul ıssız Straße", '{"json": [1]}', "a,b;c\td|e"),
+)
 
 SIZES = (1, 2, 1_023, 1_024, 1_025, 2_047, 2_048, 4_095, 4_096, 4_097, 8_192, 65_535, 65_536)
 LARGE_SIZES = (65_537, 1 << 20, 16 << 20)
@@ -81,6 +106,17 @@ def test_empty(lab: Lab) -> None:
 def test_spaces(lab: Lab) -> None:
     texts = (" ", "  both ends  ", "\ttab\t", "return\r", "\r", "in\rside", "\x0bform\x0c", "\x85")
     lab.play("blanks", connect(), *(ask(text) for text in texts), close()).ended()
+
+
+@scenario(
+    "reply.lookalikes",
+    title="Messages that look like commands, formats, escapes and other spellings",
+    expects="Each reply byte for byte.",
+    why="What comes from outside is data: nobody ends at `quit`, fills in `%s` or composes é.",
+    cites=("design: the same line", "Unicode Standard Annex #15 (normalization forms)"),
+)
+def test_lookalikes(lab: Lab) -> None:
+    lab.play("lookalike", connect(), *(ask(text) for text in LOOKALIKES), close()).ended()
 
 
 @scenario(
@@ -199,7 +235,7 @@ def test_interleaved(lab: Lab) -> None:
                 half,
                 idle(0.01),
                 ask(" a message", within_s=10),
-                ask(size=3000, within_s=10),
+                ask(size=min(largest(lab), 10_000), within_s=10),
             ],
             times=5,
         ),
@@ -278,122 +314,6 @@ def test_binary(lab: Lab) -> None:
 
 
 @scenario(
-    "reply.half-close",
-    title="Sends all, half-closes, reads on",
-    expects="The full reply, then EOF.",
-    why="A FIN says that the peer has no more to send, not that it no longer listens.",
-    cites=("RFC 9293 §3.6 (half-closed connections)", "shutdown(2): SHUT_WR"),
-    promises=("half_close",),
-    quiet=True,
-    connections=lambda case: 6,
-    rounds=3,
-)
-def test_half_close(lab: Lab) -> None:
-    groups = [
-        lab.play(
-            name,
-            connect(),
-            wait("go", mark="ready"),
-            *said,
-            half_close(),
-            expect(within_s=10),
-            expect(eof=True),
-            close(),
-            count=2,
-        )
-        for name, said in (
-            ("brief", [send("one line")]),
-            ("eloquent", [send(size=min(largest(lab), 1 << 20), times=2), send("the end")]),
-            ("late", [ask("first"), send("second"), idle(0.2)]),
-        )
-    ]
-    for group in groups:
-        group.reached("ready")
-    lab.trigger(*groups)
-    for group in groups:
-        group.go()
-    for group in groups:
-        group.ended(within_s=20)
-    lab.expect_removed(*groups)
-
-
-@scenario(
-    "reply.half-close-unread",
-    title="Half-closes with replies unread and unsent, then reads on",
-    expects="Every reply, then EOF; no CPU burnt meanwhile.",
-    why="The end of input stays readable while replies wait: nobody must poll it again and again, "
-    "nor take it for the end of the replies.",
-    cites=("RFC 9293 §3.6 (half-closed connections)", "epoll(7): EPOLLRDHUP"),
-    promises=("half_close",),
-    quiet=True,
-    connections=lambda case: 4,
-)
-def test_half_close_unread(lab: Lab) -> None:
-    short = unread(lab, "short", send(size=min(largest(lab), 192 << 10)), half_close())
-    long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
-    lab.trigger(short, long)
-    for group in (short, long):
-        group.go()
-    for peer in short.peers():
-        lab.prove_by(
-            "the FIN arrived with replies unsent",
-            {"queue": {"peer": peer, "send_q_at_least": 1, "states": ["CLOSE-WAIT", "LAST-ACK"]}},
-        )
-    lab.look_at_cpu("while half-closed peers do not read")
-    for group in (short, long):
-        group.go("read")
-        group.ended(within_s=30)
-    lab.expect_removed(short, long)
-
-
-def unread(lab: Lab, name: str, *said: Step) -> Group:
-    """Clients that say all this while they do not read, and read when told to."""
-    group = lab.play(
-        name,
-        connect(receive_buffer=16384),
-        {"do": "read", "on": False},
-        wait("go", mark="ready"),
-        *said,
-        wait("read"),
-        expect(within_s=25),
-        expect(eof=True),
-        close(),
-        count=2,
-    )
-    group.reached("ready")
-    return group
-
-
-@scenario(
-    "reply.half-close-unfinished",
-    title="Half a message, then half-close",
-    expects="The declared policy, and the connection ends.",
-    why="At the end of input a rest without a newline is either dropped or answered, never kept.",
-    cites=("RFC 9293 §3.6 (half-closed connections)",),
-    promises=("unfinished_line", "half_close"),
-    quiet=True,
-)
-def test_half_close_unfinished(lab: Lab) -> None:
-    dropped = lab.promises.unfinished_line == "drop"
-    one = lab.play(
-        "unfinished",
-        connect(),
-        ask("a whole line"),
-        wait("go", mark="ready"),
-        send("half a li", newline=False, unanswered=dropped),
-        half_close(),
-        *([] if dropped else [expect()]),
-        expect(eof=True),
-        close(),
-    )
-    one.reached("ready")
-    lab.trigger(one)
-    one.go()
-    one.ended()
-    lab.expect_removed(one)
-
-
-@scenario(
     "reply.urgent",
     title="A byte of urgent data in the stream",
     expects="No hang, and no corruption beyond that byte.",
@@ -408,7 +328,7 @@ def test_urgent(lab: Lab) -> None:
         ask("before"),
         wait("go", mark="ready"),
         send("!", newline=False, urgent=True, unanswered=True),
-        idle(0.3),
+        wait("on", mark="urged"),
         ask("after"),
         ask("and after that"),
         close(),
@@ -416,6 +336,10 @@ def test_urgent(lab: Lab) -> None:
     one.reached("ready")
     lab.trigger(one)
     one.go()
+    one.reached("urged")
+    one.prove("the urgent byte has arrived", bytes_received_at_least=len("before\n!"))
+    lab.look_at_cpu("with an urgent byte that nobody has to read")
+    one.go("on")
     one.ended()
     lab.expect_removed(one)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
+from harness.scenarios.victims import mid_reply, prove_read
 from harness.steps import (
     ask,
     close,
@@ -13,6 +14,7 @@ from harness.steps import (
     hang,
     idle,
     repeat,
+    reset,
     send,
     wait,
 )
@@ -20,7 +22,7 @@ from harness.steps import (
 MIB = 1 << 20
 
 # "Memory is bounded": so much is offered at least, and resident memory grows by at most this, or by
-# four of the largest messages.
+# four of the largest messages for each of the two.
 OFFERED = 256 * MIB
 GROWTH_ALLOWED = 64 * MIB
 
@@ -93,9 +95,7 @@ def test_reader(lab: Lab) -> None:
         count=2,
     )
     slow.reached("ready", within_s=10)
-    for peer in slow.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("unsent bytes in the server's socket", unsent)
+    slow.prove("unsent bytes in the server's socket", send_q_at_least=1)
     paused = lab.play(
         "pausing-reader",
         connect(receive_buffer=8192),
@@ -146,11 +146,52 @@ def test_never_reader(lab: Lab) -> None:
     lab.expect_bounded_memory(
         before,
         offered=OFFERED,
-        allowed=max(GROWTH_ALLOWED, 4 * (lab.promises.max_message or 0)),
+        allowed=max(GROWTH_ALLOWED, 8 * (lab.promises.max_message or 0)),
         how=f"the senders ended as: {told}",
     )
+    lab.look_at_cpu("while two clients do not read")
     greedy.go()
     lab.expect_removed(greedy)
+
+
+@scenario(
+    "slow.unread-crowd",
+    title="Forty clients that do not read their replies",
+    expects="The bystanders' worst latency stays within the bound; the forty are removed at once.",
+    why="A pool of threads or tasks that waits for one peer each is used up by a few such peers.",
+    cites=("send(2): blocks when there is no space in the send buffer",),
+    connections=lambda case: 40,
+)
+def test_unread_crowd(lab: Lab) -> None:
+    crowd = mid_reply(lab, "never-reader", end=[reset()], count=40)
+    lab.trigger(crowd)
+    lab.let_pass(1.2)
+    crowd.go()
+    lab.expect_removed(crowd)
+
+
+@scenario(
+    "slow.paused-message",
+    title="A message in three parts, with pauses between them",
+    expects="The reply, byte for byte.",
+    why="A time-out for one read is no time-out for a message: what was read before is dropped.",
+    cites=("RFC 9293 §3.8.4 (keep-alives are optional)", "recv(2): EAGAIN, with a time-out"),
+)
+def test_paused_message(lab: Lab) -> None:
+    limits = (lab.promises.idle_timeout_s, lab.promises.message_deadline_s)
+    pause = min(1.2, *(0.3 * limit for limit in limits if limit is not None), 1.2)
+    slow = lab.play(
+        "pausing",
+        connect(),
+        ask("first"),
+        ask("begun, then continued, then ended", piece=12, pause_s=pause, within_s=10),
+        ask("last"),
+        close(),
+    )
+    slow.reached("connected")
+    lab.trigger(slow)
+    slow.ended(within_s=20)
+    lab.expect_removed(slow)
 
 
 @scenario(
@@ -161,7 +202,6 @@ def test_never_reader(lab: Lab) -> None:
     cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
     quiet=True,
     promises=("idle_timeout_s",),
-    connections=lambda case: 4,
 )
 def test_stalled_message(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s or 0.0
@@ -171,10 +211,11 @@ def test_stalled_message(lab: Lab) -> None:
         ask("one whole"),
         send("and half of", newline=False, unanswered=True),
         hang(mark="ready"),
-        count=4,
+        count=lab.several(4),
         must="nothing",
     )
     stalled.reached("ready")
+    prove_read(stalled)
     lab.trigger(stalled)
     lab.expect_removed(stalled, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
 

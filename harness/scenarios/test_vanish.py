@@ -8,27 +8,16 @@ from harness.faults.freeze_client import FreezeClient
 from harness.faults.vanish import Vanish
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.steps import Step, ask, connect, flood, hang, reset, send, wait
-
-VICTIMS = 4
+from harness.scenarios.victims import LONG_REPLY, SMALL_WINDOW, mid_message, mid_reply, victims
+from harness.steps import ask, flood, half_close, read, reset, send
 
 KEEPALIVE = ("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE")
 
 
-def victims(lab: Lab, *steps: Step) -> Group:
-    """Clients that will be gone after these steps."""
-    group = lab.play(
-        "victim",
-        connect(receive_buffer=4096),
-        *steps,
-        wait("vanish", mark="ready"),
-        reset(),
-        count=VICTIMS,
-        must="nothing",
-        client="remote",
-    )
-    group.reached("ready", within_s=15)
-    return group
+def gone(lab: Lab, group: Group) -> Vanish:
+    """They vanish, and the subject must find out."""
+    lab.trigger(group)
+    return lab.inject(Vanish(group))
 
 
 def expect_noticed(lab: Lab, group: Group) -> None:
@@ -47,12 +36,10 @@ def expect_noticed(lab: Lab, group: Group) -> None:
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("wire",),
-    connections=lambda case: VICTIMS,
 )
 def test_idle(lab: Lab) -> None:
-    group = victims(lab, ask("still here"))
-    lab.trigger(group)
-    lab.inject(Vanish(group))
+    group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
+    gone(lab, group)
     expect_noticed(lab, group)
 
 
@@ -65,15 +52,10 @@ def test_idle(lab: Lab) -> None:
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("wire",),
-    connections=lambda case: VICTIMS,
 )
 def test_mid_message(lab: Lab) -> None:
-    group = victims(lab, send("half a message", newline=False, unanswered=True))
-    for peer in group.peers():
-        read = {"queue": {"peer": peer, "recv_q_at_most": 0, "bytes_received_at_least": 1}}
-        lab.prove_by("mid-message: the server has read the part", read)
-    lab.trigger(group)
-    lab.inject(Vanish(group))
+    group = mid_message(lab, "victim", end=[reset()], client="remote")
+    gone(lab, group)
     expect_noticed(lab, group)
 
 
@@ -86,15 +68,10 @@ def test_mid_message(lab: Lab) -> None:
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("wire",),
-    connections=lambda case: VICTIMS,
 )
 def test_mid_reply(lab: Lab) -> None:
-    group = victims(lab, {"do": "read", "on": False}, send(size=192 << 10))
-    for peer in group.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("mid-reply: unsent bytes in the server's socket", unsent)
-    lab.trigger(group)
-    lab.inject(Vanish(group))
+    group = mid_reply(lab, "victim", end=[reset()], client="remote")
+    gone(lab, group)
     expect_noticed(lab, group)
 
 
@@ -107,10 +84,9 @@ def test_mid_reply(lab: Lab) -> None:
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("cable",),
-    connections=lambda case: VICTIMS,
 )
 def test_cable(lab: Lab) -> None:
-    group = victims(lab, ask("still here"))
+    group = victims(lab, "victim", ask("still here"), end=[], count=4, client="remote")
     lab.trigger(group)
     lab.inject(Cable("remote"))
     expect_noticed(lab, group)
@@ -125,12 +101,10 @@ def test_cable(lab: Lab) -> None:
     quiet=True,
     promises=("detect_vanished_s",),
     needs=("wire",),
-    connections=lambda case: VICTIMS,
 )
 def test_returns(lab: Lab) -> None:
-    group = victims(lab, ask("still here"))
-    lab.trigger(group)
-    lab.heal(lab.inject(Vanish(group)))
+    group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
+    lab.heal(gone(lab, group))
     # Nothing is sent on an idle connection before the keepalive probe, which draws the reset.
     expect_noticed(lab, group)
 
@@ -143,20 +117,10 @@ def test_returns(lab: Lab) -> None:
     cites=("RFC 1122 §4.2.3.6 (keep-alives)", "signal(7): SIGSTOP"),
     quiet=True,
     promises=("idle_timeout_s",),
-    connections=lambda case: VICTIMS,
 )
 def test_frozen(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s or 0.0
-    group = lab.play(
-        "frozen",
-        connect(),
-        ask("still here"),
-        hang(mark="ready"),
-        count=VICTIMS,
-        must="nothing",
-        client="remote",
-    )
-    group.reached("ready")
+    group = victims(lab, "frozen", ask("still here"), end=[], count=4, client="remote")
     peers = group.peers()
     lab.trigger(group)
     lab.inject(FreezeClient("remote"))
@@ -176,21 +140,14 @@ def test_frozen(lab: Lab) -> None:
     cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17"),
     quiet=True,
     promises=("idle_timeout_s",),
-    connections=lambda case: VICTIMS,
+    cases={
+        "": [flood(8 << 20, 16 << 10)],
+        "half-closed": [read(False), send(size=LONG_REPLY), half_close()],
+    },
 )
 def test_zero_window(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s or 0.0
-    group = lab.play(
-        "never-reader",
-        connect(receive_buffer=4096),
-        flood(8 << 20, 16 << 10),
-        wait("never", mark="stalled"),
-        count=VICTIMS,
-        must="nothing",
-    )
-    group.reached("stalled", within_s=20)
-    for peer in group.peers():
-        unsent = {"queue": {"peer": peer, "send_q_at_least": 1}}
-        lab.prove_by("unsent bytes behind a closed window", unsent)
+    group = victims(lab, "never-reader", *lab.case, end=[], count=4, window=SMALL_WINDOW)
+    group.prove("unsent bytes behind a closed window", send_q_at_least=1)
     lab.trigger(group)
     lab.expect_removed(group, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
