@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from harness.backends.base import Family, LabNodes, Process, SubjectProcess
 from harness.bystanders import Bystanders
-from harness.channel import Channel, Refused
+from harness.channel import Channel, ChannelError, Refused
 from harness.clients import Address, Client, Group, Record
 from harness.faults.base import Fault, Unproven
 from harness.observations import Recorder
@@ -125,6 +125,10 @@ class Lab:
             self.process.hold_output(hold)
         self.record("output", held=hold)
 
+    def lines_logged(self) -> int:
+        """How many lines of the subject's log have arrived so far."""
+        return len(self.process.log()) if self.process else 0
+
     def start_second(self) -> SubjectProcess:
         """Start the subject's command once more, beside the one that runs."""
         return self.nodes.pod.start_subject(self.probe.channel)
@@ -132,8 +136,13 @@ class Lab:
     def start_again(self) -> None:
         """Start the subject anew in place; it must listen at once, and serve new bystanders."""
         begun = time.monotonic()
-        self.start_subject()
-        listening = self.probe.sees({"listening": self.port}, self.subject.start_s)
+        old = self.probe.listeners()
+        process = self.start_subject()
+        listening = False
+        while not listening and process.wait(0.02) is None:
+            if time.monotonic() - begun > self.subject.start_s:
+                break
+            listening = bool(self.probe.listeners() - old)
         self.record("restart", listening=listening, after_s=time.monotonic() - begun)
         if listening:
             self.over = False
@@ -352,6 +361,15 @@ class Lab:
         self.record("calm", when=when, held=held, seen=seen)
         return held
 
+    def expect_rested(self, before: tuple[float, float], when: str) -> None:
+        """Since `before`, an earlier `cpu_used`, it must have used no more CPU than at rest."""
+        begun, used = before
+        now, used_now = self.probe.cpu_used()
+        share = (used_now - used) / (now - begun)
+        seen = f"{share:.2f} of a CPU over {now - begun:.1f} s"
+        if not self._restless:
+            self.record("calm", when=when, held=share <= CALM_SHARE, seen=seen)
+
     def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
         grown = self.probe.resident() - before
@@ -379,9 +397,15 @@ class Lab:
         return bool(survivors)
 
     def collect(self) -> None:
-        """Put every connection's report on record."""
+        """Put every connection's report on record; an agent that is dead takes no other's along."""
+        dead = []
         for client in self.clients.values():
-            client.channel.request("report")
+            try:
+                client.channel.request("report")
+            except ChannelError as error:
+                dead.append(str(error))
+        if dead:
+            raise ChannelError("; ".join(dead))
 
     def collect_packets(self) -> None:
         """Put the newest packets of each scripted client on record."""

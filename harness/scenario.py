@@ -39,6 +39,10 @@ NO_CASE = ""
 BYSTANDERS = 2
 
 
+# So many clients a second come together at least, on a busy machine.
+CROWD_PER_S = 1000
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One test of a subject. Its category is the part of `id` before the dot."""
@@ -55,8 +59,8 @@ class Scenario:
     rounds: int = 1
     cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
     connections: Callable[[Any], int] = field(default=lambda case: 1)
-    # For how many seconds the first clients may have to be silent until the last have come.
-    silent_s: Callable[[Any], float] = field(default=lambda case: 0.0)
+    # Why a case cannot be asked of who promises this; None when it can.
+    unsuited: Callable[[Promises, Any], str | None] = field(default=lambda promises, case: None)
 
     def label(self, case: str, quiet: bool) -> str:
         """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""
@@ -78,12 +82,19 @@ class Scenario:
         if most is not None and most < wanted + beside:
             others = f" and its {beside} bystanders" if beside else ""
             return f"needs {wanted} connections{others}; max_connections = {most}"
-        silent, timeout = self.silent_s(case), promises.idle_timeout_s
-        if timeout is not None and silent >= timeout:
-            return f"the first may be silent for {silent:g} s; idle_timeout_s = {timeout:g}"
+        if (why := self.unsuited(promises, case)) is not None:
+            return why
         if descriptors is not None and descriptors < wanted + 64:
             return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
         return None
+
+
+def too_impatient(promises: Promises, crowd: int) -> str | None:
+    """Why a crowd of so many cannot come together: the first would be timed out before the last."""
+    timeout, takes_s = promises.idle_timeout_s, crowd / CROWD_PER_S
+    if timeout is None or timeout > takes_s:
+        return None
+    return f"{crowd} clients may take {takes_s:g} s to come together; idle_timeout_s = {timeout:g}"
 
 
 def scenario(

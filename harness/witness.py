@@ -51,18 +51,21 @@ class Probe:
         snapshot = self.snapshot("memory")
         return sum(process["rss"] for process in snapshot["processes"])
 
+    def cpu_used(self) -> tuple[float, float]:
+        """The time, and the seconds of CPU that the living processes of the subject had by then."""
+        snapshot = self.snapshot("cpu")
+        return snapshot["t"], sum(process["cpu_s"] for process in snapshot["processes"])
+
     def survivors(self) -> tuple[list[Record], list[int]]:
         """Processes that outlive the subject's main process; which of them hold its listener."""
         if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
             return [], []
         snapshot = self.snapshot("survivors")
-        listeners = {
-            pid
-            for row in snapshot["sockets"]
-            if row["state"] == "LISTEN"
-            for pid, _ in row["owners"]
-        }
-        return list(snapshot["processes"]), sorted(listeners)
+        return list(snapshot["processes"]), sorted(_listeners(snapshot))
+
+    def listeners(self) -> set[int]:
+        """The processes of the subject that hold a listener."""
+        return _listeners(self.snapshot("listeners"))
 
     def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
         """Whether a rule of the wire has taken so many packets in time."""
@@ -77,3 +80,9 @@ class Probe:
     def pcap(self) -> bytes:
         """The headers seen on the subject's network, as a pcapng file."""
         return base64.b64decode(self.request("save")["pcap"])
+
+
+def _listeners(snapshot: Record) -> set[int]:
+    return {
+        pid for row in snapshot["sockets"] if row["state"] == "LISTEN" for pid, _ in row["owners"]
+    }

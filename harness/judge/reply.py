@@ -205,12 +205,15 @@ def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: 
 
 
 def _row_of(scene: Scene, snapshot: Record | None, report: Record) -> list[str]:
-    """The connection's row in the server's kernel."""
+    """The connection's row in the server's kernel, or when it was last seen there."""
     if snapshot is None or not report.get("local"):
         return []
-    for row in snapshot["sockets"]:
-        if row["peer"] == report["local"]:
-            return [words.socket(scene, row)]
+    before = [one for one in scene.snapshots if one["t"] < snapshot["t"]]
+    for near in (snapshot, *sorted(before, key=lambda one: -float(one["t"]))):
+        for row in near["sockets"]:
+            if row["peer"] == report["local"]:
+                ago = snapshot["t"] - near["t"]
+                return [words.socket(scene, row) + (f" ({ago:.1f} s before)" if ago else "")]
     return [f"no socket for {address(report['local'])} in the server's kernel"]
 
 

@@ -9,6 +9,7 @@ from harness.judge.scene import Record, Scene, address
 from harness.report.ladder import ladder as draw
 
 SHOWN = 5
+SHOWN_OF_A_CALL = 3
 LADDER_LINES = 12
 
 
@@ -62,17 +63,25 @@ def waking(scene: Scene, snapshot: Record | None) -> list[str]:
 
 
 def threads(scene: Scene, snapshot: Record | None) -> list[str]:
-    """What each thread of the subject was doing, with the connection behind the descriptor."""
+    """What each thread of the subject was doing, with the connection behind the descriptor.
+
+    Of many that do the same a few are told, and of the rest how many: one that is stuck in a write
+    must not be lost among those that wait for it.
+    """
     if snapshot is None or not isinstance(snapshot.get("processes"), list):
         return []
     rows = {(pid, fd): row for row in snapshot["sockets"] for pid, fd in row.get("owners", ())}
-    lines = [
-        thread_doing(scene, process, thread, rows)
-        for process in snapshot["processes"]
-        for thread in process.get("threads", ())
-    ]
-    if len(lines) > SHOWN:
-        lines = [*lines[:SHOWN], f"… and {len(lines) - SHOWN} more threads"]
+    doing: dict[str, list[str]] = {}
+    for process in snapshot["processes"]:
+        for thread in process.get("threads", ()):
+            call = "zombie" if process["state"] == "Z" else str(thread.get("syscall"))
+            doing.setdefault(call, []).append(thread_doing(scene, process, thread, rows))
+    few = SHOWN if len(doing) == 1 else SHOWN_OF_A_CALL
+    lines = []
+    for call, told in sorted(doing.items(), key=lambda one: len(one[1])):
+        lines += told[:few]
+        if len(told) > few:
+            lines.append(f"… and {len(told) - few} more threads ({call})")
     return lines
 
 

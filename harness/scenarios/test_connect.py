@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from harness.clients import Group
 from harness.faults.drop import Drop
 from harness.faults.stop_subject import StopSubject
 from harness.faults.vanish import Vanish
 from harness.lab import LEEWAY_S, Lab
-from harness.scenario import scenario
+from harness.scenario import scenario, too_impatient
 from harness.steps import (
     Step,
     ask,
@@ -22,6 +23,10 @@ from harness.steps import (
 )
 
 UNACCEPTED = 5
+
+# Of a subject's own bound: so many clients are brought about, and so many more.
+MOST = 1000
+OVER = 5
 
 
 @scenario(
@@ -47,7 +52,7 @@ def test_one(lab: Lab) -> None:
     cites=("select(2), poll(2), epoll_wait(2): several descriptors in one call",),
     cases={"10": 10, "100": 100, "900": 900, "10000": 10_000},
     connections=lambda case: int(case),
-    silent_s=lambda case: case / 1000,
+    unsuited=too_impatient,
 )
 def test_concurrent(lab: Lab) -> None:
     crowd = lab.play(
@@ -102,6 +107,82 @@ def test_burst_over_backlog(lab: Lab) -> None:
 
 
 @scenario(
+    "connect.flock",
+    title="Several come at once, and then nobody comes any more",
+    expects="Everyone is served.",
+    why="Of workers that are woken for one newcomer, one gets it: the others must not wait in "
+    "accept, with clients of their own, until somebody else comes.",
+    cites=("accept(2): a connection may be removed before accept is called",),
+    quiet=True,
+    rounds=3,
+)
+def test_flock(lab: Lab) -> None:
+    lab.trigger()
+    flock = at_once(lab, "flock", lab.several(20))
+    last = at_once(lab, "last", 1)
+    for group in (flock, last):
+        group.go()
+        group.ended()
+    lab.expect_removed(flock, last)
+
+
+def at_once(lab: Lab, name: str, count: int) -> Group:
+    """Clients that all wait in the accept queue before the server may look there."""
+    stopped = lab.inject(StopSubject())
+    words = [ask("is anybody there?", within_s=3)] * 3
+    group = lab.play(name, connect(), wait("go", mark="ready"), *words, close(), count=count)
+    group.reached("ready")
+    lab.heal(stopped)
+    return group
+
+
+@scenario(
+    "connect.over-the-most",
+    title="A few more than the subject promises to serve at a time",
+    expects="They are served in their turn, or clearly refused; when the others have left, anybody "
+    "is served.",
+    why="A counter that is not taken back, or a refused socket that is kept, ends the service.",
+    cites=("accept(2)", "close(2): the connection ends with its last descriptor"),
+    promises=("max_connections",),
+    unsuited=lambda promises, case: (
+        f"max_connections = {promises.max_connections}: more than {MOST} are not brought about"
+        if (promises.max_connections or 0) > MOST
+        else None
+    ),
+    rounds=3,
+)
+def test_over_the_most(lab: Lab) -> None:
+    lab.bystanders.pause("comer")
+    crowd = lab.play(
+        "crowd",
+        connect(),
+        ask("one of the many"),
+        wait("go", mark="in"),
+        close(),
+        count=lab.several(MOST),
+        log=False,
+    )
+    crowd.reached("in", within_s=15)
+    over = lab.play(
+        "over",
+        connect(),
+        ask("room for me?", within_s=10),
+        close(),
+        count=OVER,
+        must="served-or-refused",
+    )
+    over.reached("connected")
+    lab.trigger(crowd)
+    # Long enough for a refusal, and below every idle timeout of those who are in.
+    lab.let_pass(0.3)
+    crowd.go()
+    crowd.ended()
+    over.ended(within_s=20)
+    lab.expect_removed(crowd, over)
+    lab.play("next", connect(), ask("and now?"), close(), count=lab.several(OVER)).ended()
+
+
+@scenario(
     "connect.silent",
     title="Connects and never says a word",
     expects="Costs nobody anything; gone after the idle timeout if one is promised.",
@@ -116,6 +197,7 @@ def test_silent(lab: Lab) -> None:
     silent.reached("ready")
     lab.trigger(silent)
     promise = lab.promises.idle_timeout_s
+    before = lab.probe.cpu_used()
     if promise is not None:
         lab.expect_removed(
             silent, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s"
@@ -123,6 +205,8 @@ def test_silent(lab: Lab) -> None:
     else:
         # They stay for longer than a bystander may wait.
         lab.let_pass(1.5)
+    if lab.quiet:
+        lab.expect_rested(before, "while nobody says a word")
     silent.drop()
     lab.expect_removed(silent)
 

@@ -22,7 +22,14 @@ from harness.probe.conditions.connections import (
     Queue,
     Unlisted,
 )
-from harness.probe.conditions.processes import Descriptors, Exited, Idle, MainExited, Stopped
+from harness.probe.conditions.processes import (
+    Descriptors,
+    Exited,
+    FullOutput,
+    Idle,
+    MainExited,
+    Stopped,
+)
 from harness.probe.fields import Fields
 from harness.probe.ops import RequestError
 
@@ -43,6 +50,7 @@ CONDITIONS: dict[str, type[Condition]] = {
     "counter": Counter,
     "descriptors": Descriptors,
     "idle": Idle,
+    "full_output": FullOutput,
 }
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 from collections import deque
+from collections.abc import Iterator
 
 from harness.probe import fields, processes
 from harness.probe.conditions.base import Condition, Seen, brief
@@ -52,6 +56,33 @@ class Stopped(Condition):
             return Seen(False, "there is no process to be stopped")
         seen = brief([f"{pid} ({states})" for pid, states in moving.items()])
         return Seen(not moving, f"not stopped: {seen or 'none'}")
+
+
+class FullOutput(Condition):
+    """A pipe that the main process writes to has no page left: who writes there must wait."""
+
+    def __init__(self, data: Fields) -> None: ...
+
+    def look(self, view: View) -> Seen:
+        room = [bool(select.select([], [pipe], [], 0)[1]) for pipe in _output(view)]
+        told = ", ".join("has room" if has else "is full" for has in room)
+        return Seen(not all(room), f"pipes of its output: {told or 'no pipe'}")
+
+
+def _output(view: View) -> Iterator[int]:
+    """The pipes of the main process's standard output and errors, opened for one look each."""
+    if view.main is None:
+        return
+    for number in (1, 2):
+        try:
+            pipe = os.open(f"/proc/{view.main.pid}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            if stat.S_ISFIFO(os.fstat(pipe).st_mode):
+                yield pipe
+        finally:
+            os.close(pipe)
 
 
 class Descriptors(Condition):
