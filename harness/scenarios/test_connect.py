@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.clients import Group
 from harness.faults.drop import Drop
 from harness.faults.stop_subject import StopSubject
 from harness.faults.vanish import Vanish
@@ -23,6 +22,9 @@ from harness.steps import (
 )
 
 UNACCEPTED = 5
+
+# One after the other, each of them wakes all who watch the listener.
+LATECOMERS = 6
 
 # Of a subject's own bound: so many clients are brought about, and so many more.
 MOST = 1000
@@ -115,25 +117,28 @@ def test_burst_over_backlog(lab: Lab) -> None:
     cites=("accept(2): a connection may be removed before accept is called",),
     quiet=True,
     rounds=3,
+    connections=lambda case: 21,
 )
 def test_flock(lab: Lab) -> None:
     lab.trigger()
-    flock = at_once(lab, "flock", lab.several(20))
-    last = at_once(lab, "last", 1)
-    for group in (flock, last):
-        group.go()
-        group.ended()
-    lab.expect_removed(flock, last)
-
-
-def at_once(lab: Lab, name: str, count: int) -> Group:
-    """Clients that all wait in the accept queue before the server may look there."""
-    stopped = lab.inject(StopSubject())
-    words = [ask("is anybody there?", within_s=3)] * 3
-    group = lab.play(name, connect(), wait("go", mark="ready"), *words, close(), count=count)
-    group.reached("ready")
-    lab.heal(stopped)
-    return group
+    words = ask("is anybody there?", within_s=2)
+    talk = [
+        step
+        for number in range(LATECOMERS)
+        for step in (wait(f"go-{number}", mark=f"ready-{number}"), words)
+    ]
+    flock = lab.play("flock", connect(), *talk, close(), count=20)
+    for number in range(LATECOMERS):
+        flock.reached(f"ready-{number}")
+        # Whoever wakes has others to answer first, and by then the newcomer may be another's.
+        stopped = lab.inject(StopSubject())
+        flock.go(f"go-{number}")
+        latecomer = lab.play(f"latecomer-{number}", connect(), words, close())
+        latecomer.reached("connected")
+        lab.heal(stopped)
+        latecomer.ended()
+    flock.ended()
+    lab.expect_removed(flock)
 
 
 @scenario(
