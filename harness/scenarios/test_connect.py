@@ -24,7 +24,7 @@ from harness.steps import (
 UNACCEPTED = 5
 
 # One after the other, each of them wakes all who watch the listener.
-LATECOMERS = 6
+LATECOMERS = 4
 
 # Of a subject's own bound: so many clients are brought about, and so many more.
 MOST = 1000
@@ -125,18 +125,25 @@ def test_flock(lab: Lab) -> None:
     talk = [
         step
         for number in range(LATECOMERS)
-        for step in (wait(f"go-{number}", mark=f"ready-{number}"), words)
+        for step in (
+            wait(f"with-{number}", mark=f"before-{number}"),
+            words,
+            wait(f"alone-{number}", mark=f"behind-{number}"),
+            words,
+        )
     ]
     flock = lab.play("flock", connect(), *talk, close(), count=20)
     for number in range(LATECOMERS):
-        flock.reached(f"ready-{number}")
+        flock.reached(f"before-{number}")
         # Whoever wakes has others to answer first, and by then the newcomer may be another's.
         stopped = lab.inject(StopSubject())
-        flock.go(f"go-{number}")
+        flock.go(f"with-{number}")
         latecomer = lab.play(f"latecomer-{number}", connect(), words, close())
         latecomer.reached("connected")
         lab.heal(stopped)
         latecomer.ended()
+        flock.reached(f"behind-{number}")
+        flock.go(f"alone-{number}")
     flock.ended()
     lab.expect_removed(flock)
 
