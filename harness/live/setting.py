@@ -121,6 +121,7 @@ def _subject(found: Definition) -> Subject:
     arguments = [f"--model={name}" if word == "--model=auto" else word for word in server.arguments]
     return dataclasses.replace(
         manifest,
+        manifest=found.path,  # which errors name
         port=server.port,
         command=(
             *("python3", "-m", "server", *arguments),

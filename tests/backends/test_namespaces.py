@@ -146,6 +146,12 @@ class TestConfinement:
         with pytest.raises(UsageError, match="capabilities: FLY is not a capability of Linux"):
             namespaces.open_lab(dataclasses.replace(ECHO, capabilities=("FLY",)))
 
+    def test_a_writable_folder_that_is_not_there_is_refused_by_name(
+        self, namespaces: Backend
+    ) -> None:
+        with pytest.raises(UsageError, match="writable: /no/such must be a folder of this machine"):
+            namespaces.open_lab(dataclasses.replace(ECHO, writable=("/tmp", "/no/such")))
+
     def test_an_image_is_refused(self, namespaces: Backend) -> None:
         with pytest.raises(UsageError, match="command: is missing"):
             namespaces.open_lab(dataclasses.replace(ECHO, command=(), image="some/image"))

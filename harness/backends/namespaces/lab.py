@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -56,6 +57,12 @@ class NamespacePod(NamespaceNode, Pod):
             self._capabilities = linux.capability_set(*subject.capabilities)
         except ValueError as error:
             raise UsageError(f"{subject.manifest or subject.name}: capabilities: {error}") from None
+        for folder in subject.writable:
+            if not os.path.isdir(folder):
+                raise UsageError(
+                    f"{subject.manifest or subject.name}: writable: {folder} must be a folder of"
+                    " this machine, over which the backend namespaces lays memory"
+                )
         self._files = str(subject.files or PROJECT)
         super().__init__(
             lab,
