@@ -38,7 +38,7 @@ CALM_WITHIN_S = 1.0
 
 F = TypeVar("F", bound=Fault)
 
-Must = Literal["served", "served-or-refused", "ended", "nothing"]
+Must = Literal["served", "served-or-refused", "in-turn-or-refused", "ended", "nothing"]
 
 
 class Lab:
@@ -172,10 +172,12 @@ class Lab:
         """Let `count` connections play the steps; returns at once.
 
         `must` is what the judge demands of their replies: `served` (every step succeeds),
-        `served-or-refused` (or they are turned away clearly: never left hanging) or `nothing`
-        (the scenario cuts them off itself; wrong bytes are wrong all the same). `ended` is
-        `served`, where the steps expect an end by the server: better by a FIN than by a reset, and
-        after at least `owed` replies.
+        `served-or-refused` (or they are turned away clearly: never left hanging),
+        `in-turn-or-refused` (or they are left to wait, where more come than are promised to be
+        served at once) or `nothing` (the scenario cuts them off itself). Wrong bytes are wrong in
+        all of them, but for a refusal's words in place of the first reply where one is allowed.
+        `ended` is `served`, where the steps expect an end by the server: better by a FIN than by a
+        reset, and after at least `owed` replies.
         """
         if self.round > 1:
             name = f"{name}@{self.round}"

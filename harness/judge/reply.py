@@ -129,6 +129,8 @@ def _by_kind(reports: list[Record], must: str) -> dict[str, list[Record]]:
             continue
         if must == "served-or-refused" and (kind in CLEAR_REFUSALS or _is_told_off(failure)):
             continue
+        if must == "in-turn-or-refused" and (kind not in WRONG_BYTES or _is_told_off(failure)):
+            continue
         found.setdefault(kind, []).append(report)
     return found
 

@@ -95,7 +95,7 @@ def test_fd_setsize(lab: Lab) -> None:
         wait("go", mark="in"),
         close(),
         count=lab.case,
-        must="served-or-refused" if most is None or most >= lab.case else "nothing",
+        must="served-or-refused" if most is None or most >= lab.case else "in-turn-or-refused",
         log=False,
     )
     lab.trigger()

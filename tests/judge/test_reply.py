@@ -171,6 +171,25 @@ def test_nobody_is_left_hanging_in_place_of_a_refusal(kind: str) -> None:
     assert seen.judged().reply.level is Level.FAILED
 
 
+@pytest.mark.parametrize(
+    ("kind", "at", "level"),
+    [
+        ("late", 0, Level.OK),
+        ("reset", 0, Level.OK),
+        ("mismatch", 0, Level.OK),
+        ("mismatch", 20, Level.FAILED),
+    ],
+)
+def test_beyond_what_is_promised_clients_may_wait_or_be_refused_in_words(
+    kind: str, at: int, level: Level
+) -> None:
+    seen = Observed()
+    seen.group("crowd", must="in-turn-or-refused")
+    seen.failed("crowd#0", kind, at=at, got="too many clients")
+    seen.end()
+    assert seen.judged().reply.level is level
+
+
 def test_who_is_cut_off_by_the_scenario_is_owed_no_answer() -> None:
     seen = Observed()
     seen.group("victim", must="nothing", count=2)
