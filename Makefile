@@ -13,7 +13,7 @@ LAB_OPTIONS = $(BACKEND_OPTION) $(call option,MODEL,model) $(call option,CLIENTS
 TEST_OPTIONS = $(BACKEND_OPTION) $(foreach model,$(MODEL),--model '$(model)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab client test bench images check format sweep clean
+.PHONY: help lab client test bench pictures images check format sweep clean
 
 help: ## this list
 	@echo 'iolab, a laboratory for TCP servers'
@@ -22,7 +22,7 @@ help: ## this list
 	@echo
 	@echo 'Settings, as in `make lab MODEL=poll DURATION=20`:'
 	@echo '  BACKEND=    docker, namespaces, processes, or auto: the best one that this machine allows'
-	@echo '  MODEL=      how the server waits: select, poll, epoll, blocking, … (lab, test)'
+	@echo '  MODEL=      how the server waits: select, poll, epoll, blocking, … (lab, test, pictures)'
 	@echo '  CLIENTS=    how many clients of each personality (lab)'
 	@echo '  DURATION=   seconds after which the lab ends by itself (lab)'
 	@echo '  REPLY=      operator: this terminal answers the clients (lab)'
@@ -42,6 +42,9 @@ test: $(SET_UP) ## unit tests, then all scenarios against the server; writes jun
 
 bench: $(BENCH_SET_UP) ## measure our models beside other servers; writes docs/performance.md
 	@$(PYTHON) -m bench $(ARGS)
+
+pictures: $(SET_UP) ## record and draw what each model does while it waits (docs/io-models.md)
+	@$(PYTHON) -m harness pictures $(BACKEND_OPTION) $(call option,MODEL,model)
 
 images: $(SET_UP) ## build the images for Docker, where something changed
 	@$(PYTHON) -m harness images

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Command] = {
     "client": Command("harness.live.visit:main", "open a prompt inside the running lab"),
     "judge": Command("harness.rejudge:main", "judge a saved run again"),
     "docs": Command("harness.pages:main", "write the pages of docs/ that are made from the code"),
+    "pictures": Command("harness.pictures.command:main", "record and draw what each model does"),
     "images": Command("harness.housekeeping:build_images", "build the images for Docker"),
     "sweep": Command("harness.housekeeping:sweep", "remove what dead runs left behind"),
     "clean": Command("harness.housekeeping:clean", "sweep, and remove the images too"),

@@ -37,7 +37,6 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "scenario(entry): a scenario of the catalogue")
     if not runner.is_worker(config):
         config.pluginmanager.register(Summary(config), "iolab-summary")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.backends import declared
 from harness.errors import UsageError
 from harness.options import ROOT
-from harness.pages import faults, gallery, scenarios
+from harness.pages import faults, gallery, models, scenarios
 from harness.scenario import CATALOGUE, CATEGORIES
 
 SCENARIOS = ROOT / "harness" / "scenarios"
@@ -32,6 +32,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/faults.md": faults.page,
     "docs/gallery.md": gallery.page,
     "docs/backends.md": _backends,
+    **models.pages(),
 }
 
 

@@ -34,10 +34,13 @@ class Line:
     last: Thread
     seen: Counter[Doing] = field(default_factory=Counter)
     spans: list[tuple[float, float, Doing]] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
 
     def add(self, now: float, thread: Thread) -> None:
         """One sample; equal ones after one another make one span."""
         doing = (thread.state, *thread.syscall)
+        if thread.switches[0] > self.last.switches[0]:
+            self.slept.append(now)
         self.last = thread
         self.seen[doing] += 1
         if self.spans and self.spans[-1][2] == doing:
@@ -68,6 +71,7 @@ class Line:
                 for first, last in zip(self.first.switches, self.last.switches, strict=True)
             ],
             "cpu_s": round(self.last.cpu_s - self.first.cpu_s, 3),
+            "slept": [round(t, 4) for t in self.slept],
             "timeline": [
                 [round(since, 4), round(until, 4), *doing] for since, until, doing in self.spans
             ],

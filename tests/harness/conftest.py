@@ -13,11 +13,6 @@ from harness.backends.base import Backend, BackendUnavailable
 from harness.stage import Stage
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # The catalogue marks its scenarios when it is imported, here without its own conftest.
-    config.addinivalue_line("markers", "scenario(entry): a scenario of the catalogue")
-
-
 @pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
     """`namespaces` where they are allowed; else `processes`, which have no wire and no cable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -173,11 +174,25 @@ def test_activity_of_a_sleeper_and_a_thinker(probe: Driver) -> None:
     assert waiting["calls"] == [{"syscall": "accept4", "fd": 3, "share": 1.0}]
     assert waiting["states"] == {"S": 1.0}
     assert waiting["switches"] == [0, 0]
+    assert waiting["slept"] == []
     assert [span[2:] for span in waiting["timeline"]] == [["S", "accept4", 3]]
     assert {call["syscall"]: call["share"] for call in busy["calls"]}[None] > 0.5
     (used,) = found["processes"]
     assert used["pid"] == pid
     assert used["cpu_s"] > 0
+
+
+def test_activity_tells_when_a_sleeper_was_awake_between_two_samples(probe: Driver) -> None:
+    _, port = probe.subject("keep")
+    number = probe.send("activity", within_s=0.4, every_s=0.005)
+    probe.ask("snapshot")  # answered in order, so by now it is being sampled
+    begun = time.monotonic()
+    with connected(port, 1):
+        found = probe.answer(number)
+    (one,) = found["threads"]
+    assert one["switches"][0] >= 1
+    assert len(one["slept"]) >= 1
+    assert begun <= one["slept"][0] <= found["to"]
 
 
 def test_descriptors_and_idle(probe: Driver) -> None:

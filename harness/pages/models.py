@@ -1,0 +1,184 @@
+"""`docs/io-models.md` and its pictures: recorded runs, and what opens each model's file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from harness.errors import UsageError
+from harness.options import ROOT
+from harness.pictures.drawing import draw, slept, waits
+from harness.pictures.recording import KEPT_IN, Recording, load
+
+PAGE = "docs/io-models.md"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the five ways of the literature, and our models of it with what to see in each."""
+
+    english: str
+    chinese: str
+    about: str
+    models: Mapping[str, str]
+
+
+KINDS: Sequence[Kind] = (
+    Kind(
+        "Blocking IO",
+        "阻塞 IO",
+        "The process asks for bytes and sleeps until they have come and been copied to it.",
+        {
+            "blocking": "The server is not busy: it is asleep on the wrong socket. The quick "
+            "client is connected, by the kernel, and its first question waits in the backlog "
+            "until the slow one has gone.",
+            "threaded": "Each thread is asleep in a call of its own, so nobody waits for the slow "
+            "client but the thread that serves it.",
+        },
+    ),
+    Kind(
+        "Non-blocking IO",
+        "非阻塞 IO",
+        "The process asks, and is told at once, if need be: not yet. It asks again.",
+        {
+            "nonblocking": "Nobody waits, and the server never sleeps: it runs all the time, and "
+            "nearly all that it hears is `EAGAIN`. Look at the CPU time, top right.",
+        },
+    ),
+    Kind(
+        "IO multiplexing",
+        "IO 多路复用",
+        "The process sleeps in one call on all sockets at once; then it asks those that are ready.",
+        {
+            "select": "One sleep for all. The tick under each byte of the slow client shows that "
+            "the server was woken for it, took it, and went back to sleep. (The kernel's name of "
+            "the call that Python makes is `pselect6`.)",
+            "poll": "With two clients nothing tells it from select. The difference begins at "
+            "descriptor 1 024, where select ends.",
+            "epoll": "With two clients it looks the same again. The difference is the price of "
+            "a thousand who are silent: see [performance](performance.md).",
+            "asyncio": "The same call as epoll. Asynchronous is how the program is written, in "
+            "callbacks or coroutines; by the literature's words this is multiplexing.",
+        },
+    ),
+    Kind(
+        "Signal-driven IO",
+        "信号驱动 IO",
+        "The process asks the kernel to send a signal when something happens, and goes on.",
+        {
+            "sigio": "It sleeps until a signal comes, in `rt_sigtimedwait`, and the signal names "
+            "the descriptor: nothing is listed, and nobody else is asked.",
+        },
+    ),
+    Kind(
+        "Asynchronous IO",
+        "异步 IO",
+        "The process hands over a buffer and goes on; the kernel copies, and says when it is done.",
+        {
+            "uring": "When it wakes, the bytes are in its memory already. In the four kinds above "
+            "the process is told that it may copy, and copies itself (同步 IO, synchronous IO).",
+        },
+    ),
+)
+
+INTRODUCTION = """\
+The picture under each model shows what the server's threads were doing while two clients were
+there. The slow one sends two messages, a byte every 0.2 s. The quick one comes 0.3 s later, asks
+six short questions, one every 0.25 s, and should not have to wait. They do the same for all models.
+
+Nothing in them is drawn by hand. The probe asked the kernel about every thread up to a thousand
+times a second: is it asleep or running, in which system call, on which descriptor. It counted how
+often each went to sleep, and saw every packet come and go. `make pictures` plays it all again on
+your machine; the recordings are beside the pictures in `docs/pictures/`. `make lab MODEL=…` shows
+the same live.
+
+A wait for input has two parts: until the bytes have come, and while they are copied from the kernel
+to the process. The five kinds differ in who waits where.
+"""
+
+
+def pages() -> dict[str, partial[str]]:
+    """The page and the pictures, by name."""
+    pictures = {
+        f"docs/pictures/{name}.svg": partial(_picture, name, kind.chinese)
+        for kind in KINDS
+        for name in kind.models
+    }
+    return {PAGE: partial(_page), **pictures}
+
+
+@cache
+def _recording(name: str) -> Recording:
+    path = KEPT_IN / f"{name}.json"
+    if not path.exists():
+        raise UsageError(f"{path.relative_to(ROOT)}: is missing; `make pictures` records it")
+    return load(path)
+
+
+def _picture(name: str, title: str) -> str:
+    return draw(_recording(name), title)
+
+
+def _page() -> str:
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# The IO models, watched"
+    yield ""
+    yield "<!-- Made from harness/pages/models.py and recordings by `python -m harness docs`. -->"
+    yield ""
+    yield INTRODUCTION
+    yield "| | 中文 | models |"
+    yield "| --- | --- | --- |"
+    for kind in KINDS:
+        models = ", ".join(f"[`{name}`](#{name})" for name in kind.models)
+        yield f"| {kind.english} | {kind.chinese} | {models} |"
+    for kind in KINDS:
+        yield ""
+        yield f"## {kind.english} ({kind.chinese})"
+        yield ""
+        yield kind.about
+        for name, see in kind.models.items():
+            yield from _model(name, see)
+    yield ""
+    yield "## In figures"
+    yield ""
+    yield from _table()
+
+
+def _model(name: str, see: str) -> Iterator[str]:
+    yield ""
+    yield f"### {name}"
+    yield ""
+    yield f"![What a {name} server was doing](pictures/{name}.svg)"
+    yield ""
+    yield see
+    for paragraph in _essay(name):
+        yield ""
+        yield f"> {paragraph}"
+
+
+def _essay(name: str) -> Iterator[str]:
+    """What opens the model's own file, less the title line."""
+    source = (ROOT / "server" / "models" / f"{name}.py").read_text(encoding="utf-8")
+    _, *paragraphs = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")
+    return (" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _table() -> Iterator[str]:
+    yield "| model | threads | went to sleep | CPU time | the quick client's longest wait |"
+    yield "| --- | --- | --- | --- | --- |"
+    for kind in KINDS:
+        for name in kind.models:
+            one = _recording(name)
+            waited = [until - since for since, until in waits(one.clients["quick"])]
+            longest = f"{max(waited) / 1000:.1f} s" if waited else "none"
+            yield (
+                f"| `{name}` | {len(one.threads)} | {slept(one)} times | {one.cpu:.1f} ms "
+                f"| {longest} |"
+            )
+    yield ""
+    yield f"Measured over {one.lasted / 1000:.1f} s on Linux {one.kernel}."

@@ -1,0 +1,1 @@
+"""Pictures of the IO models: recorded runs, and the drawings made of them."""

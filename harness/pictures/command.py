@@ -1,0 +1,44 @@
+"""`python -m harness pictures`: record what each model does while it waits, and draw it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from harness import run
+from harness.backends.choose import AUTO, BACKENDS, prepared
+from harness.errors import UsageError
+from harness.options import model
+from harness.pages import main as write_pages
+from harness.pictures.recording import record
+from harness.progress import Progress
+from server import models
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(message.removeprefix("argument "))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record the models given, or all, keep the recordings, and write the page and its pictures."""
+    parser = _Parser(prog="python -m harness pictures", description=main.__doc__)
+    parser.add_argument("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="where")
+    parser.add_argument(
+        "--model", action="append", choices=models.NAMES, help="which (repeatable; default: all)"
+    )
+    options = parser.parse_args(arguments)
+    backend, why = prepared(options.backend, run.new_id())
+    print(why)
+    try:
+        with Progress() as progress:
+            for name in options.model or models.NAMES:
+                why_not = models.load(name).unavailable()
+                if why_not is not None:
+                    progress.say(f"{name}: the last recording stays: {why_not}")
+                    continue
+                progress.doing(f"{name}: watched while two clients come and go")
+                record(backend, model(name)).save()
+    finally:
+        backend.close()
+    return write_pages([])
