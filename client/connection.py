@@ -20,7 +20,7 @@ from client.payload import SLICE, Source
 from client.replies import Replies
 
 _CHUNK = 64 * 1024
-_CHUNKS = 16  # at most so many at once, so that one fast peer does not hold up the others
+_CHUNKS = 4  # at most so many at once, so that one fast peer does not hold up the others
 _INCOMING = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _TROUBLE = select.EPOLLHUP | select.EPOLLERR
 _ENDING = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
