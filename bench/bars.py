@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.contestants import CONTESTANTS
 from bench.plan import AGENT
 from bench.rounds import Measurement, Results
 
@@ -79,7 +80,8 @@ class Bar:
 
 
 def _against(group: str, clients: str, entry: str, over: str, limit: float) -> Bar:
-    return Bar(f"{entry} ÷ {over}, {clients} clients", group, entry, over, rate, limit)
+    words = f"{entry} ÷ {CONTESTANTS[over].title}, {clients} clients"
+    return Bar(words, group, entry, over, rate, limit)
 
 
 _LINES = (("lines-10", "10"), ("lines-100", "100"), ("lines-1000", "1 000"))

@@ -9,7 +9,7 @@ from importlib import metadata
 from bench.contestants import CONTESTANTS
 from bench.machine import Machine
 from bench.plan import Group
-from bench.rounds import Pace, Results
+from bench.rounds import DISTURBED, Pace, Results
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,16 @@ class Run:
     results: Results
 
     @property
-    def disturbance(self) -> float:
-        """The most cores that others kept busy during a measurement that counts."""
-        every = (m for measured in self.results.rounds.values() for m in measured)
-        return max((m.others or 0.0 for m in every), default=0.0)
+    def disturbance(self) -> str | None:
+        """What a reader has to know if others used the machine meanwhile, in a sentence."""
+        every = [m for measured in self.results.rounds.values() for m in measured]
+        disturbed = sum((m.others or 0) > DISTURBED for m in every)
+        if not disturbed:
+            return None
+        return (
+            f"Others took more than {DISTURBED:g} of a core during {disturbed} of {len(every)} "
+            "measurements: rates are lower than this machine allows, and ratios of them are rough."
+        )
 
 
 def versions() -> dict[str, str]:

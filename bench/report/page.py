@@ -25,8 +25,6 @@ timers and log; the others do nothing else.
 
 ![Messages a second, of every contestant with 100 clients](performance.svg)
 
-{where}
-
 """
 
 _BARS = """\
@@ -56,7 +54,7 @@ _HOW = """\
 * {rounds} rounds; the groups are shuffled in each, and the contestants within each group.
 * {setting}
 * A measurement during which others took more than {disturbed:g} of a core is made again, {tries}
-  times in all at most, and the least disturbed counts. The most that was left: {disturbance:.2f}.
+  times in all at most, and the least disturbed counts.
 * CPU is read from the process's CPU clock, in the moments in which the counting begins and ends;
   memory is `Rss` of `/proc/PID/smaps_rollup`, so what the kernel keeps for a socket is not in it.
 * The 50 000 are held by three agents, each in a node of its own on a bridge, and served by three
@@ -78,7 +76,9 @@ def write(folder: Path, run: Run) -> None:
 def text(run: Run) -> str:
     """The whole page."""
     parts = [
-        _HEAD.format(where=_where(run)),
+        _HEAD,
+        f"{_where(run)}\n\n",
+        f"**{run.disturbance}**\n\n" if run.disturbance else "",
         _BARS,
         _table(("", *BAR_COLUMNS), bar_rows(run.results)),
         _GROUPS,
@@ -95,7 +95,6 @@ def text(run: Run) -> str:
             setting=" ".join(f"{remark}." for remark in run.machine.setting),
             disturbed=DISTURBED,
             tries=TRIES,
-            disturbance=run.disturbance,
         )
     )
     return "".join(parts)

@@ -26,6 +26,8 @@ def show(console: Console, run: Run) -> None:
     ]
     if bars:
         _print(console, "Bars", BAR_COLUMNS, bar_rows(run.results, bars))
+    if run.disturbance:
+        console.print(run.disturbance, soft_wrap=True)
 
 
 def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -39,13 +40,23 @@ def test_the_page_tells_outcome_date_and_machine(tmp_path: Path) -> None:
     page.write(tmp_path, run(results(), "lines-100"))
     text = (tmp_path / page.PAGE).read_text(encoding="utf-8")
     assert (
-        "| epoll ÷ c-epoll, 100 clients | 0.500 | 0.450 … 0.550 | 1.000 | ≥ 0.85 | **short** |"
+        "| epoll ÷ epoll in C, 100 clients | 0.500 | 0.450 … 0.550 | 1.000 | ≥ 0.85 | **short** |"
         in text
     )
-    assert "Absent: epoll ÷ uvloop-protocol, 100 clients (uvloop is not installed <here>)." in text
+    assert "Absent: epoll ÷ uvloop Protocol, 100 clients (uvloop is not installed <here>)." in text
     assert "2026-01-02: A CPU, 2 cores, Linux 0.0, Python 0.0; uvloop 0" in text
     assert "--seed 7" in text
     assert (tmp_path / page.CHART).exists()
+
+
+def test_a_page_of_a_busy_machine_says_so() -> None:
+    found = results()
+    assert "Others took more" not in page.text(run(found, "lines-100"))
+    busy = dataclasses.replace(measurement(1e5), others=0.7)
+    found.rounds["lines-100", "epoll"][1] = busy
+    assert "Others took more than 0.2 of a core during 1 of 6 meas" in page.text(
+        run(found, "lines-100")
+    )
 
 
 def test_the_json_has_every_measurement_and_bar() -> None:
@@ -65,6 +76,6 @@ def test_the_terminal_shows_only_bars_of_what_was_chosen() -> None:
     terminal.show(Console(file=out, width=160), run(results(), "lines-100"))
     said = out.getvalue()
     assert "our epoll" in said
-    assert "epoll ÷ c-epoll, 100 clients" in said
+    assert "epoll ÷ epoll in C, 100 clients" in said
     assert "uvloop is not installed <here>" in said
     assert "1 000 clients" not in said

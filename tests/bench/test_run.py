@@ -17,7 +17,7 @@ def test_a_quick_run_tells_and_keeps_its_figures(tmp_path: Path) -> None:
     before = (ROOT / "docs").stat().st_mtime_ns
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "epoll ÷ asyncio-protocol, 10 clients" in done.stdout
+    assert "epoll ÷ asyncio Protocol, 10 clients" in done.stdout
     said = json.loads(kept.read_text())
     measured = {
         (group["name"], entry["name"]): entry
