@@ -22,6 +22,8 @@ class Kind:
     english: str
     chinese: str
     about: str
+    waits: str
+    copies: str
     models: Mapping[str, str]
 
 
@@ -30,6 +32,8 @@ KINDS: Sequence[Kind] = (
         "Blocking IO",
         "阻塞 IO",
         "The process asks for bytes and sleeps until they have come and been copied to it.",
+        "asleep in `recv`",
+        "in the same `recv`",
         {
             "blocking": "The server is not busy: it is asleep on the wrong socket. The quick "
             "client is connected, by the kernel, and its first question waits in the backlog "
@@ -42,6 +46,8 @@ KINDS: Sequence[Kind] = (
         "Non-blocking IO",
         "非阻塞 IO",
         "The process asks, and is told at once, if need be: not yet. It asks again.",
+        "asking again and again",
+        "in the `recv` that finds them",
         {
             "nonblocking": "Nobody waits, and the server never sleeps: it runs all the time, and "
             "nearly all that it hears is `EAGAIN`. Look at the CPU time, top right.",
@@ -51,6 +57,8 @@ KINDS: Sequence[Kind] = (
         "IO multiplexing",
         "IO 多路复用",
         "The process sleeps in one call on all sockets at once; then it asks those that are ready.",
+        "asleep in `select`, `poll` or `epoll_wait`",
+        "in `recv`",
         {
             "select": "One sleep for all. The tick under each byte of the slow client shows that "
             "the server was woken for it, took it, and went back to sleep. (The kernel's name of "
@@ -67,6 +75,8 @@ KINDS: Sequence[Kind] = (
         "Signal-driven IO",
         "信号驱动 IO",
         "The process asks the kernel to send a signal when something happens, and goes on.",
+        "free, until a signal comes",
+        "in `recv`",
         {
             "sigio": "It sleeps until a signal comes, in `rt_sigtimedwait`, and the signal names "
             "the descriptor: nothing is listed, and nobody else is asked.",
@@ -76,6 +86,8 @@ KINDS: Sequence[Kind] = (
         "Asynchronous IO",
         "异步 IO",
         "The process hands over a buffer and goes on; the kernel copies, and says when it is done.",
+        "free",
+        "free: the kernel does it",
         {
             "uring": "When it wakes, the bytes are in its memory already. In the four kinds above "
             "the process is told that it may copy, and copies itself (同步 IO, synchronous IO).",
@@ -90,12 +102,12 @@ six short questions, one every 0.25 s, and should not have to wait. They do the 
 
 Nothing in them is drawn by hand. The probe asked the kernel about every thread up to a thousand
 times a second: is it asleep or running, in which system call, on which descriptor. It counted how
-often each went to sleep, and saw every packet come and go. `make pictures` plays it all again on
-your machine; the recordings are beside the pictures in `docs/pictures/`. `make lab MODEL=…` shows
-the same live.
+often each went to sleep, and saw every packet come and go. Where a server was awake and no byte had
+come, it was its timers that woke it. `make pictures` plays it all again on your machine; the
+recordings are beside the pictures in `docs/pictures/`. `make lab MODEL=…` shows the same live.
 
 A wait for input has two parts: until the bytes have come, and while they are copied from the kernel
-to the process. The five kinds differ in who waits where.
+to the process. The five kinds differ in what the process does meanwhile.
 """
 
 
@@ -131,11 +143,12 @@ def _lines() -> Iterator[str]:
     yield "<!-- Made from harness/pages/models.py and recordings by `python -m harness docs`. -->"
     yield ""
     yield INTRODUCTION
-    yield "| | 中文 | models |"
-    yield "| --- | --- | --- |"
+    yield "| | 中文 | until bytes have come | while they are copied | models |"
+    yield "| --- | --- | --- | --- | --- |"
     for kind in KINDS:
         models = ", ".join(f"[`{name}`](#{name})" for name in kind.models)
-        yield f"| {kind.english} | {kind.chinese} | {models} |"
+        row = (kind.english, kind.chinese, kind.waits, kind.copies, models)
+        yield f"| {' | '.join(row)} |"
     for kind in KINDS:
         yield ""
         yield f"## {kind.english} ({kind.chinese})"
