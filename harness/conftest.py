@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,8 +38,16 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # It imports all of Hypothesis to say that it has nothing to say, and no scenario uses it.
+    config.pluginmanager.unregister(name="hypothesispytest")
     if not runner.is_worker(config):
         config.pluginmanager.register(Summary(config), "iolab-summary")
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays: looking through it again and again is a tenth of the
+    # CPU of a run.
+    gc.freeze()
 
 
 def pytest_configure_node(node: Any) -> None:

@@ -30,7 +30,7 @@ from harness.backends.local.init import warm_up
 from harness.backends.local.messages import Message
 from harness.backends.local.serve import answering, serve
 from harness.backends.namespaces import cgroup, node, steps
-from harness.backends.namespaces.network import Network
+from harness.backends.namespaces.network import Network, keep_tables_small
 from harness.backends.namespaces.steps import StepFailed, step
 
 # With these no user namespace is needed.
@@ -48,6 +48,7 @@ def main() -> None:
             _enter_user_namespace()
         with step(steps.NETWORK):
             linux.unshare(linux.CLONE_NEWNET)
+        keep_tables_small()
         with step(steps.PID):
             linux.unshare(linux.CLONE_NEWPID)
         outer_ends, outer_lives = os.pipe()
