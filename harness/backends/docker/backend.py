@@ -126,6 +126,8 @@ class DockerBackend(Backend):
         self._forget()
 
     def _forget(self) -> None:
+        for site in (*self._sites, *self._idle):
+            site.let_go()
         self._sites.clear()
         self._idle.clear()
         self._volumes.clear()

@@ -12,6 +12,7 @@ from harness.backends.base import Family, LabNodes, Node, Pod, Process, SubjectP
 from harness.backends.docker import containers
 from harness.backends.docker.containers import Address
 from harness.backends.docker.engine import EngineError, explained
+from harness.backends.docker.keeper import KeptProcess
 from harness.backends.docker.processes import ExecProcess, MainProcess, Subject
 from harness.backends.docker.site import Site
 
@@ -34,7 +35,7 @@ class DockerNode(Node):
         self._site = site
         self._container = container
         self._address = address
-        self._processes: list[ExecProcess] = []
+        self._processes: list[ExecProcess | KeptProcess] = []
 
     @property
     def container(self) -> str:
@@ -42,7 +43,7 @@ class DockerNode(Node):
         return str(self._container.name)
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
-        process = ExecProcess(self._site.client, self._container, argv, env)
+        process = self._site.spawn(self._container, argv, env)
         self._processes.append(process)
         return process
 
@@ -61,7 +62,7 @@ class DockerNode(Node):
     def end(self) -> None:
         """Nobody reads from the node's processes any more."""
         for process in self._processes:
-            process.pipe.close()
+            process.end()
 
     def _until_seen(self, address: str | None) -> None:
         def seen() -> str | None:

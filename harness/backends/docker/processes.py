@@ -79,8 +79,9 @@ class ExecProcess(Piped, Process):
             )["Id"]
             self.pipe = FramedPipe(self._api.exec_start(self.id, socket=True))
 
-    def signal(self, signal: str) -> None:
-        helper = (*program("send_signal"), f"{_MARK}={self._mark}", signal)
+    def signal(self, signal: str, *whose: str) -> None:
+        """As in the contract; `whose` may be "child", for the child of a keeper."""
+        helper = (*program("send_signal"), f"{_MARK}={self._mark}", signal, *whose)
         deadline = time.monotonic() + STARTED_WITHIN_S
         said = ExecProcess(self._client, self._container, helper).output().strip()
         # The engine says that it runs before it has become the program that bears the mark.
@@ -90,6 +91,10 @@ class ExecProcess(Piped, Process):
             raise ProcessLookupError(f"{signal}: the process has ended")
         if said:
             raise EngineError(f"{signal} in {self._container.name}: {said}")
+
+    def end(self) -> None:
+        """Nobody reads it any more, and its input is at an end."""
+        self.pipe.close()
 
     def output(self) -> str:
         """All that it still prints, to either stream."""

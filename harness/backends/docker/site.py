@@ -23,6 +23,7 @@ from harness.backends.docker import containers, networks, removal
 from harness.backends.docker.containers import Address
 from harness.backends.docker.engine import RUN_LABEL, EngineError
 from harness.backends.docker.inside import program
+from harness.backends.docker.keeper import WARM, Keeper, KeptProcess
 from harness.backends.docker.processes import ExecProcess
 
 # The first address of a subnet is the engine's own.
@@ -80,6 +81,7 @@ class Site:
         self.probe: Container
         self.subject: Container
         self._clients: list[tuple[Container, Address]] = []
+        self._keepers: dict[str, Keeper] = {}
         self._used = 0
         self._hosts = itertools.count(FIRST_HOST)
 
@@ -107,13 +109,24 @@ class Site:
         self._used = max(self._used, number + 1)
         return self._clients[number]
 
+    def spawn(
+        self, container: Container, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> ExecProcess | KeptProcess:
+        """Start a process in a container: as a fork of its keeper, if that can, or by exec."""
+        if tuple(argv) in WARM:
+            if str(container.id) not in self._keepers:
+                self._keepers[str(container.id)] = Keeper(self.client, container, argv)
+            if self._keepers[str(container.id)].free:
+                return self._keepers[str(container.id)].run(argv, env)
+        return ExecProcess(self.client, container, argv, env)
+
     def clean(self) -> None:
         """Make it as new; Unclean or EngineError when that was not seen."""
         renew = bool(self.kind.writable) or self.kind.first_process is not None
         if renew:
             containers.remove(self.subject)
-        nodes = [(self.probe, ["1" if renew else "2", "pod"])]
-        nodes += [(container, ["1"]) for container, _ in self._clients[: self._used]]
+        nodes = [(self.probe, 1 if renew else 2, ["pod"])]
+        nodes += [(container, 1, []) for container, _ in self._clients[: self._used]]
         with ThreadPoolExecutor(len(nodes)) as pool:
             for left in pool.map(lambda node: self._clean(*node), nodes):
                 if left:
@@ -128,7 +141,13 @@ class Site:
 
     def remove(self) -> None:
         """Remove it, and whatever bears its name from a build that failed."""
+        self.let_go()
         removal.remove(self.client, SITE_LABEL, self.name)
+
+    def let_go(self) -> None:
+        """Its processes are heard no more: it is being removed."""
+        for keeper in self._keepers.values():
+            keeper.process.end()
 
     def _address(self) -> Address:
         number = next(self._hosts)
@@ -194,6 +213,12 @@ class Site:
         containers.start(container)
         self._clients.append((container, address))
 
-    def _clean(self, container: Container, arguments: Sequence[str]) -> str:
+    def _clean(self, container: Container, waiters: int, more: Sequence[str]) -> str:
         """What could not be removed from it."""
-        return ExecProcess(self.client, container, (*program("clean"), *arguments)).output()
+        keeper = self._keepers.get(str(container.id))
+        if keeper is None:
+            command = (*program("clean"), str(waiters), *more)
+            return ExecProcess(self.client, container, command).output()
+        if not keeper.free:
+            return f"{container.name}: what ran in it does not end"
+        return keeper.run_inside("clean", [str(waiters + 1), *more]).output()

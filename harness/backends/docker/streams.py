@@ -30,19 +30,19 @@ class FramedPipe:
         self._socket: socket.socket = self._reader.raw._sock
         self._socket.settimeout(None)
         self._writing = threading.Lock()
-        self._closed = False
+        self.closed = False
 
     def write(self, data: bytes) -> None:
         """Give bytes to the process; BrokenPipeError when it has ended."""
         with self._writing:
-            if self._closed:
+            if self.closed:
                 raise BrokenPipeError("the process has ended")
             self._socket.sendall(data)
 
     def close_input(self) -> None:
         """End of its standard input."""
         with self._writing:
-            if not self._closed:
+            if not self.closed:
                 self._socket.shutdown(socket.SHUT_WR)
 
     def read(self) -> tuple[Stream, bytes]:
@@ -53,7 +53,7 @@ class FramedPipe:
                 stream, length = _HEADER.unpack(header)
                 return _STREAMS[stream], self._reader.read(length)
         except ValueError:  # the reader was closed, by another thread or before
-            if not self._closed:
+            if not self.closed:
                 raise
         self.close()
         return "stdout", b""
@@ -61,9 +61,9 @@ class FramedPipe:
     def close(self) -> None:
         """Release the connection, and wake whoever reads; the process sees the end of its input."""
         with self._writing:
-            if self._closed:
+            if self.closed:
                 return
-            self._closed = True
+            self.closed = True
             with contextlib.suppress(OSError):  # the engine may have hung up first
                 self._socket.shutdown(socket.SHUT_RDWR)
         # Waits for a reader in another thread, which the shutdown has sent on its way.

@@ -10,7 +10,11 @@ from importlib import resources
 
 
 @cache
+def source(name: str) -> str:
+    """The text of `NAME.py` of this folder."""
+    return resources.files(__name__).joinpath(f"{name}.py").read_text()
+
+
 def program(name: str) -> tuple[str, ...]:
     """The command that runs `NAME.py` of this folder."""
-    text = resources.files(__name__).joinpath(f"{name}.py").read_text()
-    return ("python3", "-ISc", text)
+    return ("python3", "-ISc", source(name))

@@ -15,6 +15,7 @@ LOOK_EVERY_S = 0.005
 
 # Where the engine's resolver listens, which lives outside and shows in the pod's tables.
 RESOLVER = "127.0.0.11"
+RESOLVERS_TABLE = "nat"
 
 STARTED = 19  # of the fields that follow the command's name in /proc/PID/stat
 
@@ -52,11 +53,13 @@ def remove_rules() -> None:
     """Empty the wire's table, and look whether anything is left in another."""
     for tool in ("iptables", "ip6tables"):
         run(f"{tool}-restore", given="*mangle\nCOMMIT\n")
-        for table in ("raw", "mangle", "filter"):
-            for rule in run(tool, "--table", table, "--list-rules").splitlines():
-                # A comment says that there are tables of the other kind (nft, legacy) as well.
-                if not rule.startswith(("-P ", "#")):
-                    print(f"{tool} {rule}")
+        table = ""
+        for line in run(f"{tool}-save").splitlines():
+            if line.startswith("*"):
+                table = line[1:]
+            # Chains have a line each, too, and comments say when it was.
+            elif not line.startswith((":", "COMMIT", "#")) and table != RESOLVERS_TABLE:
+                print(f"{tool} {table} {line}")
 
 
 def end_connections() -> None:

@@ -1,8 +1,9 @@
 """Send a signal to the process that an exec has started, and wait until its effect is seen.
 
-Arguments: the mark in its environment (`NAME=VALUE`) and the signal's name. Prints `gone` when
-there is no such process, or what is wrong; nothing when all is well. The mark is needed because the
-engine tells a process's pid only as its own host counts.
+Arguments: the mark in its environment (`NAME=VALUE`) and the signal's name. With a third argument
+`child`, what bears the mark is a keeper, and the process is its child. Prints `gone` when there is
+no such process, or what is wrong; nothing when all is well. The mark is needed because the engine
+tells a process's pid only as its own host counts.
 """
 
 import os
@@ -14,17 +15,18 @@ WITHIN_S = 5.0
 LOOK_EVERY_S = 0.002
 
 
-def find(mark: bytes) -> tuple[int, str]:
-    """The marked process's pid and state; `(0, "gone")` when there is none.
+def find(mark: bytes, child: bool) -> tuple[int, str]:
+    """The process's pid and state; `(0, "gone")` when there is none.
 
     Its children carry the mark as well. But what an exec started has no parent in the container.
     """
+    wanted = str(find(mark, False)[0]) if child else "0"
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as stat:
                 state, parent = stat.read().rpartition(")")[2].split()[:2]
             with open(f"/proc/{pid}/environ", "rb") as environ:
-                if parent == "0" and mark in environ.read().split(b"\0"):
+                if parent == wanted and mark in environ.read().split(b"\0"):
                     return int(pid), state
         except OSError:  # it ended meanwhile, or is another user's
             continue
@@ -43,17 +45,17 @@ def has_effect(name: str, state: str) -> bool:
     return True
 
 
-def main(mark: bytes, name: str) -> None:
-    pid, state = find(mark)
+def main(mark: bytes, name: str, child: bool) -> None:
+    pid, state = find(mark, child)
     if state == "gone":
         sys.exit("gone")
     os.kill(pid, signal.Signals[name])
     deadline = time.monotonic() + WITHIN_S
-    while not has_effect(name, state := find(mark)[1]):
+    while not has_effect(name, state := find(mark, child)[1]):
         if time.monotonic() > deadline:
             sys.exit(f"after {WITHIN_S:g} s the state of process {pid} is still {state}")
         time.sleep(LOOK_EVERY_S)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1].encode(), sys.argv[2])
+    main(sys.argv[1].encode(), sys.argv[2], sys.argv[3:] == ["child"])
