@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from harness.errors import UsageError
-from harness.options import ROOT
+from harness.options import ROOT, model
 from harness.pictures.drawing import draw, slept, waits
 from harness.pictures.recording import KEPT_IN, Recording, load
 
@@ -169,9 +169,27 @@ def _model(name: str, see: str) -> Iterator[str]:
     yield f"![What a {name} server was doing](pictures/{name}.svg)"
     yield ""
     yield see
+    yield ""
+    yield from _limits(name)
     for paragraph in _essay(name):
         yield ""
         yield f"> {paragraph}"
+
+
+def _limits(name: str) -> Iterator[str]:
+    """What its manifest promises, and what it says that it cannot do."""
+    subject = model(name)
+    most = subject.promises.max_connections
+    if most is not None:
+        yield (
+            f"- It promises to serve {most} at a time."
+            if most > 1
+            else "- It serves one at a time."
+        )
+    for scenario, (side, reason) in subject.nature.fails.items():
+        category = scenario.partition(".")[0]
+        link = f"[`{scenario}`](scenarios.md#{category})"
+        yield f"- By its nature it fails {link}, {side}: {reason}."
 
 
 def _essay(name: str) -> Iterator[str]:
