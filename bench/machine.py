@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import resource
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,18 +52,6 @@ def prepare() -> Machine:
             "Each has a core of its own" if pinned else "They share the only core",
         ),
     )
-
-
-@contextlib.contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """What is started meanwhile runs on that core from its first thread on; None: anywhere."""
-    before = os.sched_getaffinity(0)
-    try:
-        if core is not None:
-            os.sched_setaffinity(0, {core})
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def busy_s() -> float:

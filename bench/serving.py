@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bench.contestants import Contestant
 from bench.errors import Failure
-from bench.machine import cpu_s, pinned
-from harness.options import ROOT
+from bench.machine import cpu_s
+from bench.processes import start
 
 LOOPBACK = "127.0.0.1"
 
@@ -67,10 +67,7 @@ def serving(
     words = {"address": address, "port": port, "programs": programs}
     command = [word.format(**words) for word in contestant.command]
     with tempfile.TemporaryFile() as log:
-        with pinned(core):
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+        process = start(command, core, subprocess.DEVNULL, log, subprocess.STDOUT)
         try:
             server = Server(contestant, process.pid, address, port)
             _warm(server, process, log.fileno())
@@ -91,7 +88,7 @@ def _is_free(address: str, port: int) -> bool:
     return True
 
 
-def _warm(server: Server, process: subprocess.Popen[bytes], log: int) -> None:
+def _warm(server: Server, process: subprocess.Popen[str], log: int) -> None:
     name = server.contestant.name
     deadline = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < deadline:
@@ -110,7 +107,7 @@ def _warm(server: Server, process: subprocess.Popen[bytes], log: int) -> None:
     raise Failure(f"{name} does not listen: {_last_words(log)}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
         process.wait(_STOP_S)

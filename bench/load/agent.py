@@ -12,9 +12,8 @@ from typing import Any
 
 from bench.errors import Failure
 from bench.load.shape import LINE
-from bench.machine import pinned
+from bench.processes import start
 from bench.serving import Server
-from harness.options import ROOT
 
 WITHIN_S = 60.0
 
@@ -56,15 +55,7 @@ class Agent:
 @contextlib.contextmanager
 def agent(server: Server, core: int | None = None) -> Iterator[Agent]:
     """Start one on a core, or wherever there is room; its connections end with it."""
-    with pinned(core):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "client", "agent"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    with process:
+    with start([sys.executable, "-m", "client", "agent"], core) as process:
         try:
             yield Agent(process, server)
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.errors import Failure
 from bench.load.shape import LINE, LoadClient, Sample, Shape
-from bench.machine import pinned
+from bench.processes import start
 from bench.serving import Server
 
 
@@ -25,17 +25,9 @@ class CClient:
     @contextlib.contextmanager
     def __call__(self, server: Server, shape: Shape) -> Iterator[LoadClient]:
         form = (shape.active, shape.idle, shape.lines, LINE, int(shape.churn))
-        words = ("load", server.address, server.port, server.pid, *form)
-        with pinned(self.core):
-            process = subprocess.Popen(
-                [*map(str, words)],
-                executable=self.programs / "load",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        with process:
+        program = str(self.programs / "load")
+        words = (program, server.address, server.port, server.pid, *form)
+        with start([*map(str, words)], self.core, stderr=subprocess.PIPE) as process:
             try:
                 yield _Load(process, server)
             finally:

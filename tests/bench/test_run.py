@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from harness.options import ROOT
+from tests.server.running import wait_until
+
+
+def servers_of(pid: int) -> list[int]:
+    """The benchmark's children that have become a Python server."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if b"server" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                found.append(int(child))
+    return found
 
 
 def test_a_quick_run_tells_and_keeps_its_figures(tmp_path: Path) -> None:
@@ -35,3 +48,16 @@ def test_a_quick_run_tells_and_keeps_its_figures(tmp_path: Path) -> None:
         assert len(entry["measured"]) == 1
         assert entry["measured"][0]["messages"] > 0
     assert (ROOT / "docs").stat().st_mtime_ns == before
+
+
+def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "bench", "--rounds", "50", "--only", "lines-10", "epoll"]
+    run = subprocess.Popen(
+        words, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL
+    )
+    try:
+        started = wait_until("a server", lambda: servers_of(run.pid))
+    finally:
+        run.kill()
+        run.wait()
+    wait_until("its end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
