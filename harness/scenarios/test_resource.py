@@ -292,6 +292,8 @@ def test_stdout_stuck(lab: Lab) -> None:
         chatter(lab, f"more-{more}", times=40).ended(within_s=30)
     if logs:
         lab.prove("nobody reads the log: its pipe is full", full)
+        # And what is left of it, where that cannot be seen.
+        chatter(lab, "behind-it", times=10).ended(within_s=30)
     elif not full:
         lab.policy("its log", "has no line for a client that comes, asks and goes")
     lab.hold_output(False)

@@ -26,7 +26,7 @@ from harness.errors import UsageError
 from harness.progress import Progress
 from harness.subject import Subject
 from tests.backends.hearing import Hearing, until
-from tests.backends.subjects import ECHO, serving
+from tests.backends.subjects import ECHO, python, serving
 
 pytestmark = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
 
@@ -229,6 +229,24 @@ class TestKeptContainers:
             lab.client("a").unplug()
         else:
             lab.pod.limit(cpus=0.5)
+        lab.close()
+        lab = backend.open_lab(ECHO)
+        assert pod_containers(lab).isdisjoint(first)
+        lab.close()
+
+    def test_nor_when_a_client_has_used_up_its_ports(self, backend: DockerBackend) -> None:
+        churn = """
+            import socket
+            listener = socket.create_server(("127.0.0.1", 0))
+            for _ in range(8_000):
+                with socket.create_connection(listener.getsockname()), listener.accept()[0]:
+                    pass
+            print("done")
+        """
+        lab = backend.open_lab(ECHO)
+        first = pod_containers(lab)
+        hearing = Hearing(lab.client("busy").spawn(python(churn)))
+        assert hearing.all() == b"done\n"
         lab.close()
         lab = backend.open_lab(ECHO)
         assert pod_containers(lab).isdisjoint(first)
