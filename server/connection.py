@@ -22,7 +22,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from server.framing import Block, Framing, LineFraming, RawFraming
-from server.reply import REPLIES
+from server.reply import REPLIES, echo
 from server.settings import Settings
 
 LINGER_S = 2.0
@@ -111,6 +111,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_echoes",
         "_framing",
         "_held",
         "_later",
@@ -148,6 +149,7 @@ class Connection:
         self._reply = REPLIES[settings.reply]
         self._strict = settings.invalid_utf8 == "close"
         self._show = show
+        self._echoes = self._reply is echo and not self._strict and show is None
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer. Raises `StateError` where `wants_read` was False."""
@@ -159,7 +161,10 @@ class Connection:
         framing = self._framing
         block = framing.feed(data)
         if block:
-            self._take(block)
+            if self._echoes and not self.output:
+                self.output = block  # nearly always: what `_take` would come to, at half the cost
+            else:
+                self._take(block)
         if framing.oversize:
             limit = self._settings.max_message
             self.finish("oversize", b"error: message longer than %d bytes\n" % limit)
@@ -199,11 +204,7 @@ class Connection:
         if self._show is not None:
             self._show(framing.split(block))
         if self._reply is not None:
-            answer = self._reply(block)
-            if self.output:
-                self._send(answer)
-            else:
-                self.output = answer  # nearly always: worth sparing a call
+            self._send(self._reply(block))
         elif self.owed is not None:
             self.owed.extend(framing.split(block))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from server import errors, tcp
 from server.connection import CLOSED, OPEN, STOPPING, Connection
 from server.models.base import BROKEN, READ, WRITE
+from server.tcp import RECEIVE_SIZE
 
 if TYPE_CHECKING:
     from server.loop import Callback
@@ -51,7 +52,7 @@ class Transport:
         """There is something to read, or an error that reading will tell."""
         connection = self.connection
         try:
-            data = self._socket.recv(tcp.RECEIVE_SIZE)
+            data = self._socket.recv(RECEIVE_SIZE)
         except BlockingIOError:
             if connection.state is STOPPING:
                 connection.input_drained()
@@ -64,10 +65,7 @@ class Transport:
             connection.receive_data(data)
         else:
             connection.receive_eof()
-        if connection.output:
-            self._flush()
-        elif connection.state is not OPEN:
-            self._settle()
+        self._flush()
 
     def _on_writable(self, mask: int) -> None:
         """There is room to send, and perhaps something to read; or an error that either tells."""
@@ -83,19 +81,18 @@ class Transport:
             self._abort("receive", OSError(code, ""))
 
     def _flush(self) -> None:
-        """Send what there is to send, as far as the kernel takes it."""
+        """Send what there is to send, as far as the kernel takes it, and follow what comes of it."""
         connection = self.connection
-        try:
-            while output := connection.output:
+        output = connection.output
+        if output:
+            try:
                 count = self._socket.send(output)
-                connection.data_sent(count)
-                if count < len(output):
-                    break
-        except BlockingIOError:
-            connection.data_sent(0)
-        except OSError as error:
-            self._abort("send", error)
-            return
+            except BlockingIOError:
+                count = 0
+            except OSError as error:
+                self._abort("send", error)
+                return
+            connection.data_sent(count)
         if connection.output or self._interest != READ or connection.state is not OPEN:
             self._settle()
 
