@@ -32,6 +32,8 @@ LINGER_S = 2.0
 class State(Enum):
     """Where a connection is. The TCP states of RFC 9293 that it shows as are in brackets."""
 
+    __hash__ = object.__hash__  # by identity, as it is compared; Enum's is a call of Python's own
+
     OPEN = "messages are read and answered [ESTABLISHED]"
     STOPPING = "the server stops: what has begun is finished [ESTABLISHED]"
     HALF_CLOSED = "the peer has said all; the rest of the answers is sent [CLOSE-WAIT]"
@@ -42,6 +44,8 @@ class State(Enum):
 
 class Event(Enum):
     """What can happen to a connection."""
+
+    __hash__ = object.__hash__
 
     DATA = "bytes came in"
     EOF = "the peer's FIN came in"

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as _quote
 from queue import Empty, SimpleQueue
 
 from server.stop import start_thread
@@ -34,8 +35,13 @@ def json_line(event: str, fields: dict[str, Value]) -> str:
     """One JSON object; `t` is CLOCK_MONOTONIC in seconds, so that it compares with a probe's."""
     words = [f'{{"t":{time.monotonic():.6f},"event":"{event}"']
     for key, value in fields.items():
-        # Most values are whole numbers and need no encoder; a busy server writes many lines.
-        words.append(f'"{key}":{value if type(value) is int else _encode(value)}')
+        # A busy server writes many lines, mostly of numbers and names: those need no encoder.
+        if type(value) is int:
+            words.append(f'"{key}":{value}')
+        elif isinstance(value, str):
+            words.append(f'"{key}":{_quote(value)}')
+        else:
+            words.append(f'"{key}":{_encode(value)}')
     return ",".join(words) + "}"
 
 
