@@ -51,12 +51,12 @@ class Loop:
         """Wait and call, until `stop`."""
         self._running = True
         wait = self.poller.wait
-        callbacks = self._callbacks
-        timers = self._timers
-        timeout = timers.ring()
+        callback_of = self._callbacks.get
+        ring = self._timers.ring
+        timeout = ring()
         while self._running:
             for fd, mask in wait(timeout):
-                callback = callbacks.get(fd)
+                callback = callback_of(fd)
                 if callback is not None:
                     callback(mask)
-            timeout = timers.ring() if timers else None
+            timeout = ring()  # which may stop us: so after the round, and not in the call of wait

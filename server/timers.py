@@ -28,10 +28,6 @@ class Timers:
         self._sequence = 0
         self._cancelled = 0
 
-    def __len__(self) -> int:
-        """Timers in the heap, cancelled ones included."""
-        return len(self._heap)
-
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay` seconds from now or somewhat later."""
         timer = Timer(callback)
@@ -55,6 +51,8 @@ class Timers:
         Those that callbacks add wait for the next round, or a timer of no delay would spin here.
         """
         heap = self._heap
+        if not heap:
+            return None
         now = time.monotonic()
         due = []
         while heap and heap[0][0] <= now:

@@ -240,7 +240,7 @@ class UringServer:
                     self._on_stop()
                 elif kind == TYPED:
                     self._on_typed()
-            timeout = self.timers.ring() if self.timers else None
+            timeout = self.timers.ring()
         self.ring.close()
 
     def _on_accepted(self, result: int) -> None:
