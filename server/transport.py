@@ -81,7 +81,7 @@ class Transport:
             self._abort("receive", OSError(code, ""))
 
     def _flush(self) -> None:
-        """Send what there is to send, as far as the kernel takes it, and follow what comes of it."""
+        """Send what there is, as far as the kernel takes it, and follow what comes of it."""
         connection = self.connection
         output = connection.output
         if output:
