@@ -72,7 +72,8 @@ $(SET_UP): requirements.txt pyproject.toml tools/set-up
 	@tools/set-up .venv
 	@touch $@
 
-# What cannot be installed is said to be absent, and the others are measured.
+# What cannot be installed is said to be absent, and the others are measured; next time it is tried
+# again.
 $(BENCH_SET_UP): requirements-bench.txt tools/set-up | $(SET_UP)
-	@tools/set-up .venv requirements-bench.txt || echo 'The benchmark goes on without those.'
-	@touch $@
+	@if tools/set-up .venv requirements-bench.txt; then touch $@; \
+	    else echo 'The benchmark goes on without those.'; fi
