@@ -78,6 +78,7 @@ LEAVES_A_CHILD = serving(
 import os, time
 if os.fork() == 0:
     time.sleep(1000)
+print("has a child", flush=True)
 os.waitpid(-1, 0)
 """,
 )
