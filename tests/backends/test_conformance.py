@@ -194,7 +194,7 @@ class TestSubject:
         lab = backend.open_lab(LEAVES_A_CHILD)
         probe = probed(lab)
         subject = listening(lab, probe)
-        until(subject.log)
+        until(lambda: "has a child" in [line for _, _, line in subject.log()])
         probe.request("signal", signal="SIGKILL", who="main")
         assert subject.wait(10) == -signal.SIGKILL
         left = probe.request("snapshot", label="left", port=lab.pod.port)["snapshot"]
