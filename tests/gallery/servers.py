@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.backends.processes import ports
 from harness.subject import Subject, load
 
 GALLERY = Path(__file__).parents[2] / "gallery"
@@ -21,6 +23,7 @@ BROKEN = sorted(path for path in GALLERY.glob("*.py") if not path.stem.startswit
 CONTROLS = sorted(path for path in GALLERY.glob("controls/*.py") if not path.stem.startswith("_"))
 STATES = {"01": "ESTABLISHED", "05": "FIN-WAIT-2", "08": "CLOSE-WAIT", "0A": "LISTEN"}
 PATIENCE_S = 10.0
+_TURNS = itertools.count(ports.first_turn())
 
 
 @dataclass
@@ -99,13 +102,14 @@ class Server:
 
 @contextmanager
 def running(script: Path, host: str = "127.0.0.1") -> Iterator[Server]:
-    """The server as its manifest starts it, at a free port, until the block ends."""
-    subject = load(script.with_suffix(".toml"))
-    server = start(subject, host, free_port(host))
-    try:
-        yield server
-    finally:
-        stop(server)
+    """The server as its manifest starts it, at a port of its own, until the block ends."""
+    # A free one of the kernel's could be somebody's by the time that the server listens.
+    with ports.reserve_any(next(_TURNS)) as reserved:
+        server = start(load(script.with_suffix(".toml")), host, reserved.port)
+        try:
+            yield server
+        finally:
+            stop(server)
 
 
 def start(subject: Subject, host: str, port: int) -> Server:
@@ -135,12 +139,6 @@ def stop(server: Server) -> None:
     server.process.wait()
     if server.process.stdout:
         server.process.stdout.close()
-
-
-def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.bind((host, 0))
-        return int(sock.getsockname()[1])
 
 
 def until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:

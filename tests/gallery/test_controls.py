@@ -26,6 +26,9 @@ from tests.gallery.servers import (
     until,
 )
 
+# What a promised time may be exceeded by, as in the harness.
+LEEWAY_S = 1.0
+
 LONG = bytes(range(11, 256)) * 20_000 + b"\n"  # 4.9 MB
 
 
@@ -35,6 +38,11 @@ def _having(promise: str) -> list[Path]:
         for script in CONTROLS
         if getattr(load(script.with_suffix(".toml")).promises, promise) is not None
     ]
+
+
+def promise(script: Path, name: str) -> float:
+    """What its manifest promises, in seconds."""
+    return float(getattr(load(script.with_suffix(".toml")).promises, name))
 
 
 def _name(path: Path) -> str:
@@ -100,8 +108,8 @@ def test_lets_go_of_every_kind_of_end(script: Path) -> None:
 
 @everyone
 def test_slow_reader_gets_all_and_holds_up_nobody(script: Path) -> None:
-    lines = LONG[:900_000].replace(b"\n", b"") + b"\n"
-    lines *= 4
+    # Longer together than what the kernel keeps; each shorter than what asyncio's streams take.
+    lines = (LONG[:200_000] + b"\n") * 18
     with running(script) as server, server.connect(32768) as slow:
         sender = threading.Thread(target=slow.sendall, args=(lines,))
         sender.start()
@@ -158,7 +166,7 @@ def test_lack_of_descriptors_passes(script: Path) -> None:
 def test_does_nothing_when_there_is_nothing_to_do(script: Path) -> None:
     with running(script) as server:
         clients = [server.connect() for _ in range(50)]
-        time.sleep(0.3)
+        until(lambda: server.cpu_share(over_s=0.3) < 0.05, "it does nothing")
         assert server.cpu_share() < 0.05
         for client in clients:
             client.close()
@@ -194,7 +202,8 @@ def test_removes_the_idle_in_time(script: Path) -> None:
         ask(client, b"hello\n")
         begin = time.monotonic()
         assert read_to_end(client) == b""
-        assert 1.5 < time.monotonic() - begin <= 2.1
+        promised = promise(script, "idle_timeout_s")
+        assert promised - 0.5 < time.monotonic() - begin < promised + LEEWAY_S
         until(lambda: server.sockets() <= 1 + 3, "its descriptor is closed")
 
 
@@ -204,16 +213,15 @@ def test_removes_who_takes_nothing(script: Path) -> None:
         client.settimeout(0.5)
         with suppress(TimeoutError):
             client.sendall(LONG * 4)
-        begin = time.monotonic()
-        until(lambda: server.rows("ESTABLISHED") == 0, "the stuck connection is gone", within_s=4)
-        assert time.monotonic() - begin < 2.3
+        within_s = promise(script, "idle_timeout_s") + LEEWAY_S
+        until(lambda: server.rows("ESTABLISHED") == 0, "the stuck connection is gone", within_s)
 
 
 @pytest.mark.parametrize("script", _having("idle_timeout_s"), ids=_name)
 def test_patient_speaker_stays(script: Path) -> None:
     with running(script) as server, server.connect() as client:
         for _ in range(4):
-            time.sleep(1.4)
+            time.sleep(promise(script, "idle_timeout_s") / 2)
             assert ask(client, b"hello\n") == b"hello\n"
 
 
@@ -250,7 +258,7 @@ class TestSigterm:
             got += read_to_end(client)
             assert got == line
             assert read_to_end(idle) == b""
-            assert server.ended(within_s=2) == 0
+            assert server.ended(promise(script, "graceful_stop_s") + LEEWAY_S) == 0
 
     def test_does_not_wait_for_a_stuck_peer(self, script: Path) -> None:
         with running(script) as server, server.connect(4096) as client:
@@ -258,7 +266,7 @@ class TestSigterm:
             with suppress(TimeoutError):
                 client.sendall(LONG * 4)
             server.process.terminate()
-            assert server.ended(within_s=2) == 0
+            assert server.ended(promise(script, "graceful_stop_s") + LEEWAY_S) == 0
 
 
 def _send(client: socket.socket, data: bytes) -> None:
