@@ -115,7 +115,7 @@ def page(needs_of: Mapping[str, Sequence[str]], all_of: Sequence[Declaration] = 
             "`auto` takes the first of these that works here, and says in one line which and why "
             "not a better one. Whether it works is tried by doing what a lab does; a Docker Engine "
             "that answers, and for which no image can be had, is passed over like one that does "
-            "not. IPv6 takes an engine that makes such networks, and on `processes` an address ::1.",
+            "not. IPv6 takes an engine that makes such networks; on `processes`, the address ::1.",
             "",
             *_table(["", *names], about),
             "",
