@@ -77,7 +77,7 @@ class Attempt:
         """Whether the subject listens in time; no connection is made to find out."""
         within = self.playing.subject.start_s
         try:
-            process = self.lab.start_subject()
+            process = self.lab.life.start()
         except Refused as refused:
             error = str(refused.answer.get("error"))
             if not error.startswith(NO_PROGRAM):
@@ -111,7 +111,7 @@ class Attempt:
         for number in range(1, self.playing.scenario.rounds + 1):
             lab.begin_round(number)
             self.playing.scenario.body(lab)
-            if lab.over:
+            if lab.life.is_over:
                 return
             clean = self._settle()
             lab.bystanders.resume()
@@ -162,11 +162,11 @@ class Attempt:
         self._put_on_record(self._end)
 
     def _end(self) -> None:
-        lab = self.lab
-        status = lab.process.wait(0) if lab.process else None
-        if status is not None and not lab.over:
+        lab, process = self.lab, self.lab.life.process
+        status = process.wait(0) if process else None
+        if status is not None and not lab.life.is_over:
             lab.record("death", status=status)
-        lab.record("end", status=status, log=list(lab.process.log()) if lab.process else [])
+        lab.record("end", status=status, log=list(process.log()) if process else [])
 
     def _put_on_record(self, act: Callable[[], object]) -> None:
         """A lab that broke must not hide what was seen in it before."""

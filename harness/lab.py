@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from harness.backends.base import Family, LabNodes, Process, SubjectProcess
+from harness.backends.base import Family, LabNodes, Process
 from harness.bystanders import Bystanders
 from harness.channel import Channel, ChannelError, Refused
 from harness.clients import Address, Client, Group, Record
 from harness.faults.base import Fault, Unproven
+from harness.life import Life
 from harness.observations import Recorder
 from harness.scenario import BYSTANDERS
 from harness.steps import Step, idle
@@ -69,10 +70,9 @@ class Lab:
         self.clients: dict[str, Client] = {}
         self.groups: dict[str, Group] = {}
         self.faults: list[Fault] = []
-        self.over = False
         self._restless = False
-        self.process: SubjectProcess | None = None
         self.probe = Probe(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
+        self.life = Life(self)
         self.bystanders = Bystanders(self, must_wait=others_wait)
         self._known: dict[str, list[int]] = {}
 
@@ -101,52 +101,6 @@ class Lab:
     @property
     def port(self) -> int:
         return self.nodes.pod.port
-
-    def start_subject(self) -> SubjectProcess:
-        """Start the subject's command and wait until the probe sees it listen."""
-        self.record("target", address=self.target)
-        self.process = self.nodes.pod.start_subject(self.probe.channel)
-        return self.process
-
-    def stop_subject(self, signal: str) -> None:
-        """Send the signal to the subject's main process; from now on it is expected to end."""
-        self.over = True
-        self.record("asked-to-stop", signal=signal)
-        self.probe.request("signal", signal=signal, who="main")
-
-    def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
-        """Set live limits of the subject, in bytes and in CPUs; None lifts."""
-        self.nodes.pod.limit(memory=memory, cpus=cpus)
-        self.record("limit", memory=memory, cpus=cpus)
-
-    def hold_output(self, hold: bool) -> None:
-        """Nobody reads the subject's output any more, or somebody does again."""
-        if self.process:
-            self.process.hold_output(hold)
-        self.record("output", held=hold)
-
-    def lines_logged(self) -> int:
-        """How many lines of the subject's log have arrived so far."""
-        return len(self.process.log()) if self.process else 0
-
-    def start_second(self) -> SubjectProcess:
-        """Start the subject's command once more, beside the one that runs."""
-        return self.nodes.pod.start_subject(self.probe.channel)
-
-    def start_again(self) -> None:
-        """Start the subject anew in place; it must listen at once, and serve new bystanders."""
-        begun = time.monotonic()
-        old = self.probe.listeners()
-        process = self.start_subject()
-        listening = False
-        while not listening and process.wait(0.02) is None:
-            if time.monotonic() - begun > self.subject.start_s:
-                break
-            listening = bool(self.probe.listeners() - old)
-        self.record("restart", listening=listening, after_s=time.monotonic() - begun)
-        if listening:
-            self.over = False
-            self.bystanders.gather()
 
     def client(self, name: str = "actors") -> Client:
         """The client of that name; its node and agent start on first use."""
@@ -376,27 +330,6 @@ class Lab:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
         grown = self.probe.resident() - before
         self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
-
-    def expect_stop(self, *, within_s: float, asked: str, allowed: Sequence[int] | None) -> None:
-        """The subject must end in time, with one of the allowed statuses (None: any)."""
-        status = self.process.wait(within_s) if self.process else None
-        self.probe.snapshot("stopped")
-        if status is not None and allowed is not None:
-            self.look_for_survivors()
-        self.record(
-            "stop",
-            status=status,
-            within_s=within_s,
-            asked=asked,
-            allowed=None if allowed is None else list(allowed),
-        )
-
-    def look_for_survivors(self) -> bool:
-        """Whether processes of the subject outlive its main process, which has ended."""
-        survivors, listeners = self.probe.survivors()
-        if survivors:
-            self.record("survivors", processes=survivors, listeners=listeners)
-        return bool(survivors)
 
     def collect(self) -> None:
         """Put every connection's report on record; an agent that is dead takes no other's along."""

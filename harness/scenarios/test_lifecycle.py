@@ -40,10 +40,10 @@ def test_sigterm(lab: Lab) -> None:
     in_flight.prove("in flight: unsent bytes in the server's socket", send_q_at_least=1)
     lab.bystanders.leave()
     lab.trigger(in_flight)
-    lab.stop_subject("SIGTERM")
+    lab.life.stop("SIGTERM")
     in_flight.go()
     in_flight.ended(within_s=promise + 2 * LEEWAY_S)
-    lab.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
 
 
 @scenario(
@@ -66,11 +66,11 @@ def test_restart(lab: Lab) -> None:
     clients.reached("ready")
     lab.bystanders.leave()
     lab.trigger(clients)
-    lab.stop_subject("SIGKILL")
-    lab.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
+    lab.life.stop("SIGKILL")
+    lab.life.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
     clients.reached("told")
-    if lab.look_for_survivors():
-        lab.start_again()
+    if lab.life.look_for_survivors():
+        lab.life.start_again()
         return
     lab.prove_by(
         "clients of the dead server keep their side open",
@@ -82,7 +82,7 @@ def test_restart(lab: Lab) -> None:
             }
         },
     )
-    lab.start_again()
+    lab.life.start_again()
 
 
 @scenario(
@@ -111,8 +111,8 @@ def test_sigterm_idle(lab: Lab) -> None:
     lab.bystanders.leave()
     lab.trigger(clients)
     clients.go()
-    lab.stop_subject("SIGTERM")
-    lab.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
     clients.ended()
 
 
@@ -139,8 +139,8 @@ def test_sigterm_stuck_peer(lab: Lab) -> None:
     stuck.prove("unsent bytes in the server's socket", send_q_at_least=1)
     lab.bystanders.leave()
     lab.trigger(stuck)
-    lab.stop_subject("SIGTERM")
-    lab.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
 
 
 @scenario(
@@ -152,7 +152,7 @@ def test_sigterm_stuck_peer(lab: Lab) -> None:
 )
 def test_address_in_use(lab: Lab) -> None:
     lab.trigger()
-    second = lab.start_second()
+    second = lab.life.start_second()
     status = second.wait(lab.subject.start_s)
     lab.record("second", status=status, said=[line for _, _, line in second.log()][-5:], pid=None)
     one = lab.play("one", connect(), ask("who answers?"), close())

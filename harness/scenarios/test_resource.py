@@ -167,7 +167,7 @@ def test_memory(lab: Lab) -> None:
     connections=lambda case: 20,
 )
 def test_starved(lab: Lab) -> None:
-    lab.limit(cpus=0.1)
+    lab.life.limit(cpus=0.1)
     lab.excuse(5.0, "the subject has a tenth of a CPU")
     slow = lab.play(
         "patient",
@@ -179,7 +179,7 @@ def test_starved(lab: Lab) -> None:
     )
     lab.trigger()
     slow.ended(within_s=60)
-    lab.limit()
+    lab.life.limit()
     lab.expect_removed(slow)
 
 
@@ -196,7 +196,7 @@ def test_memory_limit(lab: Lab) -> None:
     # A server may hold messages as large as it promises for each of them: fewer, then, offer more.
     each = MIB + 4 * (lab.promises.max_message or 0)
     count = max(4, min(100, ALLOWED // each))
-    lab.limit(memory=lab.probe.resident() + max(ALLOWED, count * each))
+    lab.life.limit(memory=lab.probe.resident() + max(ALLOWED, count * each))
     greedy = lab.play(
         "never-reader",
         connect(),
@@ -211,7 +211,7 @@ def test_memory_limit(lab: Lab) -> None:
     greedy.reached("stalled", within_s=60)
     greedy.go()
     lab.expect_removed(greedy, within_s=3.0, promise="at once, so many")
-    lab.limit()
+    lab.life.limit()
 
 
 @scenario(
@@ -278,11 +278,11 @@ def test_frozen_server(lab: Lab) -> None:
     cites=("pipe(7): capacity", "write(2): EAGAIN"),
 )
 def test_stdout_stuck(lab: Lab) -> None:
-    before = lab.lines_logged()
+    before = lab.life.lines_logged()
     chatter(lab, "sample", times=2).ended()
     lab.let_pass(LOG_ARRIVES_S)
-    logs = lab.lines_logged() > before
-    lab.hold_output(True)
+    logs = lab.life.lines_logged() > before
+    lab.life.hold_output(True)
     lab.trigger()
     churn = chatter(lab, "churn", times=40)
     churn.ended(within_s=30)
@@ -296,7 +296,7 @@ def test_stdout_stuck(lab: Lab) -> None:
         chatter(lab, "behind-it", times=10).ended(within_s=30)
     elif not full:
         lab.policy("its log", "has no line for a client that comes, asks and goes")
-    lab.hold_output(False)
+    lab.life.hold_output(False)
     lab.expect_removed(churn)
 
 
