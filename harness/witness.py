@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ Record = dict[str, Any]
 
 # Between two looks at a subject that keeps a bystander waiting.
 LOOK_AGAIN_S = 0.3
+
+# Where a packet's record has its flags.
+FLAGS = 6
 
 # How long the children of a killed subject may take to follow it.
 FOLLOW_WITHIN_S = 1.0
@@ -76,6 +80,17 @@ class Probe:
                 raise
             return False
         return True
+
+    def saw_packet(self, peer: list[Any], flag: str, within_s: float = 1.0) -> bool | None:
+        """Whether a packet of that peer with the flag is seen in time; None if none can be seen."""
+        deadline = time.monotonic() + within_s
+        while True:
+            answer = self.request("packets", peer=peer)
+            if answer["no_capture"]:
+                return None
+            seen = any(flag in packet[FLAGS] for packet in answer["packets"])
+            if seen or time.monotonic() > deadline:
+                return seen
 
     def pcap(self) -> bytes:
         """The headers seen on the subject's network, as a pcapng file."""

@@ -215,7 +215,7 @@ def test_stalled_message(lab: Lab) -> None:
         must="nothing",
     )
     stalled.reached("ready")
-    prove_read(stalled)
+    prove_read(stalled, after=len("one whole\n"))
     lab.trigger(stalled)
     lab.expect_removed(stalled, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
 

@@ -50,10 +50,13 @@ def mid_message(lab: Lab, name: str, *, end: list[Step], client: str = "actors")
     return group
 
 
-def prove_read(group: Group) -> None:
-    """The server has taken the half messages, so that it is its own buffer which holds them."""
+def prove_read(group: Group, after: int = 0) -> None:
+    """The server has taken the half messages, so that it is its own buffer which holds them.
+
+    `after`: so many bytes were sent before them.
+    """
     claim = "mid-message: the server has read the part"
-    group.prove(claim, recv_q_at_most=0, bytes_received_at_least=1)
+    group.prove(claim, recv_q_at_most=0, bytes_received_at_least=after + 1)
 
 
 def mid_reply(

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.channel import ChannelError
 from harness.faults.base import Unproven
 from harness.judge import Finding, Level, judge
 from harness.lab import Lab
 from harness.observations import load
 from harness.options import ROOT
-from harness.stage import Outcome, Stage
+from harness.scenario import NO_CASE
+from harness.stage import Outcome, Playing, Stage
 from harness.steps import ask, close, connect, expect, hang, send
 from harness.subject import Subject
 from harness.subject import load as manifest
@@ -169,6 +171,17 @@ class TestSubjectsThatDoNotComeUp:
         assert finding.cause == "not listening"
         assert finding.evidence[0] != "it listens nowhere"
 
+    def test_one_that_does_not_listen_in_the_family_asked_for(
+        self, stage: Stage, tmp_path: Path
+    ) -> None:
+        code = "s = socket.create_server(('0.0.0.0', PORT)); import signal; signal.pause()"
+        subject = replace(script(tmp_path, code), start_s=1.0)
+        outcome = stage.play(Playing(of_the_catalogue("connect.one"), subject, 6, NO_CASE, False))
+        [finding] = outcome.judgement.reply.findings
+        assert re.match(
+            r"it listens where no client comes to: 0\.0\.0\.0:\d+, not \[", finding.summary
+        )
+
     def test_one_that_listens_on_loopback_only(self, stage: Stage, tmp_path: Path) -> None:
         if stage.backend.name == "processes":
             pytest.skip("its clients are on the loopback device as well")
@@ -177,3 +190,23 @@ class TestSubjectsThatDoNotComeUp:
         assert finding.summary.startswith(
             "it listens where no client comes to: 127.0.0.1:9000, not "
         )
+
+
+def test_a_dead_agent_takes_no_report_of_another_along(stage: Stage) -> None:
+    def body(lab: Lab) -> None:
+        for name in ("doomed", "other"):
+            lab.play(name, connect(), ask("hello"), hang(mark="asked"), client=name)
+            assert lab.groups[name].reached("asked")
+        lab.client("doomed").process.signal("SIGKILL")
+        assert lab.client("doomed").process.wait(5.0) is not None
+        with pytest.raises(ChannelError, match="doomed"):
+            lab.collect()
+
+    outcome = play(stage, made_of(body))
+    reports = {
+        report["connection"]
+        for record in load(outcome.files[0])
+        if record.get("op") == "report" and record["source"] == "other"
+        for report in record["connections"]
+    }
+    assert reports == {"other#0"}

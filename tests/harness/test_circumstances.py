@@ -12,8 +12,12 @@ from harness.faults.limit_descriptors import LimitDescriptors
 from harness.faults.stop_subject import StopSubject
 from harness.judge import Level
 from harness.lab import Lab
+from harness.life import Life
+from harness.options import ROOT
+from harness.scenarios import test_resource
 from harness.stage import Stage
 from harness.steps import Step, ask, close, expect
+from harness.subject import load
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
 
 pytestmark = pytest.mark.usefixtures("_once")
@@ -42,6 +46,15 @@ def reads_at_once(steps: list[Step]) -> list[Step]:
     return read
 
 
+def floods_nothing(steps: list[Step]) -> list[Step]:
+    """They ask for little where they should have asked without end."""
+    return [ask("a word") if step["do"] == "flood" else step for step in steps]
+
+
+def sends_nothing_urgent(steps: list[Step]) -> list[Step]:
+    return [{name: step[name] for name in step if name != "urgent"} for step in steps]
+
+
 def says_nothing(steps: list[Step]) -> list[Step]:
     return [step for step in steps if step["do"] != "send"]
 
@@ -57,7 +70,13 @@ def unfrozen(fault: StopSubject, lab: Lab) -> Seen:
 
 
 @pytest.mark.parametrize(
-    "id", ["disconnect.fin-mid-reply", "disconnect.rst-mid-reply", "vanish.mid-reply"]
+    "id",
+    [
+        "disconnect.fin-mid-reply",
+        "disconnect.rst-mid-reply",
+        "vanish.mid-reply",
+        "slow.unread-crowd",
+    ],
 )
 def test_mid_reply_with_clients_that_read(
     id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +87,13 @@ def test_mid_reply_with_clients_that_read(
 
 
 @pytest.mark.parametrize(
-    "id", ["disconnect.fin-mid-message", "disconnect.rst-mid-message", "vanish.mid-message"]
+    "id",
+    [
+        "disconnect.fin-mid-message",
+        "disconnect.rst-mid-message",
+        "vanish.mid-message",
+        "slow.stalled-message",
+    ],
 )
 def test_mid_message_with_nothing_sent(
     id: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +139,7 @@ def test_descriptors_without_the_limit(stage: Stage, monkeypatch: pytest.MonkeyP
     ("id", "claim"),
     [
         ("vanish.zero-window", "unsent bytes behind a closed window"),
+        ("vanish.zero-window/half-closed", "unsent bytes behind a closed window"),
         ("lifecycle.sigterm", "in flight: unsent bytes"),
         ("lifecycle.sigterm-stuck-peer", "unsent bytes in the server's socket"),
         ("slow.reader", "unsent bytes in the server's socket"),
@@ -125,7 +151,31 @@ def test_unsent_replies_with_clients_that_read(
 ) -> None:
     instead(monkeypatch, reads_at_once)
     hopeless(monkeypatch, claim)
-    assert claim in doubt_of(play(stage, of_the_catalogue(id)))
+    name, _, case = id.partition("/")
+    assert claim in doubt_of(play(stage, of_the_catalogue(name), case=case or None))
+
+
+def test_a_long_row_of_replies_that_is_short(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead(monkeypatch, floods_nothing)
+    hopeless(monkeypatch, "a long row")
+    told = doubt_of(play(stage, of_the_catalogue("reply.half-close-unread")))
+    assert "a long row of replies is unsent" in told
+
+
+def test_urgent_data_that_is_not(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "capture" in stage.backend.missing():
+        pytest.skip(stage.backend.missing()["capture"])
+    instead(monkeypatch, sends_nothing_urgent)
+    told = doubt_of(play(stage, of_the_catalogue("reply.urgent")))
+    assert "it was sent as urgent" in told
+
+
+def test_a_log_that_somebody_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Life, "hold_output", lambda life, hold: None)
+    monkeypatch.setattr(test_resource, "MORE_CHATTER", 1)
+    logging = load(ROOT / "subjects" / "select.toml")
+    told = doubt_of(play(stage, of_the_catalogue("resource.stdout-stuck"), logging))
+    assert "nobody reads the log: its pipe is full" in told
 
 
 def test_over_the_backlog_with_two_connections(
