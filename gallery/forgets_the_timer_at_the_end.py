@@ -32,7 +32,8 @@ def serve(client: Client, events: int) -> None:
         active.pop(client, None)
     else:
         active[client] = time.monotonic()
-    selector.modify(client.sock, EVENT_WRITE if client.unsent else EVENT_READ, client)
+    wanted = (0 if client.ended else EVENT_READ) | (EVENT_WRITE if client.unsent else 0)
+    selector.modify(client.sock, wanted, client)
 
 
 def close(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 People write this because every client says something first. One that does not holds up the thread
 that accepts, for as long as its time-out, and everybody behind it in the queue. The kernel shows
-newcomers never accepted, and the server in `recvfrom` on a connection where nothing has come.
+newcomers never accepted, and the server in `poll` on a connection where nothing has come.
 """
 
 from __future__ import annotations

@@ -56,9 +56,13 @@ class Probe:
         return sum(process["rss"] for process in snapshot["processes"])
 
     def cpu_used(self) -> tuple[float, float]:
-        """The time, and the seconds of CPU that the living processes of the subject had by then."""
+        """The time, and the seconds of CPU that the subject has wanted by then.
+
+        What it waited for on the run queue counts as well: on a busy machine who spins gets little.
+        """
         snapshot = self.snapshot("cpu")
-        return snapshot["t"], sum(process["cpu_s"] for process in snapshot["processes"])
+        living = [process for process in snapshot["processes"] if process["state"] != "Z"]
+        return snapshot["t"], sum(one["cpu_s"] + one["queued_s"] for one in living)
 
     def survivors(self) -> tuple[list[Record], list[int]]:
         """Processes that outlive the subject's main process; which of them hold its listener."""

@@ -10,6 +10,10 @@ Record = dict[str, Any]
 Peer = tuple[Any, ...]
 
 
+# The second look at a subject that keeps a bystander waiting: it tells for how long a call lasts.
+CLEARLY_S = 0.7
+
+
 @dataclass
 class Scene:
     """What was recorded, by what the judge asks for."""
@@ -91,9 +95,12 @@ class Scene:
         return max(before, key=lambda s: float(s["t"])) if before else None
 
     def snapshot_during(self, begin: float, end: float) -> Record | None:
-        """The last snapshot taken in that time, or else the nearest."""
-        inside = [s for s in self.snapshots if begin < s["t"] <= end]
-        return max(inside, key=lambda s: float(s["t"])) if inside else self.snapshot_near(end)
+        """The first snapshot that was taken when it was clear that somebody waits, or the nearest.
+
+        By the end what was waited for has come, and whoever was in the way does something else.
+        """
+        inside = [s for s in self.snapshots if begin + CLEARLY_S < s["t"] < end]
+        return min(inside, key=lambda s: float(s["t"])) if inside else self.snapshot_near(end)
 
     def snapshot_near(self, t: float) -> Record | None:
         """The first snapshot taken at or after `t`, or else the last before."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.probe import processes
+from harness.probe import processes, syscalls
 from harness.probe.counters import counters
 from harness.probe.processes import GONE, Stat, Thread
 from harness.probe.sockets import Row
@@ -108,6 +108,9 @@ def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
     def cpu_s() -> float:
         return processes.cpu_s(one.pid)
 
+    def queued_s() -> float:
+        return processes.queued_s(one.pid)
+
     def fds() -> Descriptors:
         opened = view.descriptors.get(one.pid)
         if isinstance(opened, OSError):
@@ -125,6 +128,7 @@ def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
         "name": one.name,
         "state": one.state,
         "cpu_s": _readable(cpu_s),
+        "queued_s": _readable(queued_s),
         "rss": one.rss,
         "children": [other.pid for other in view.processes if other.ppid == one.pid],
         "fds": _readable(fds),
@@ -134,6 +138,8 @@ def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
 
 def _thread(pid: int, found: Thread, memory: ThreadMemory, now: float) -> dict[str, Any]:
     name, descriptor = found.syscall
+    if descriptor is None:
+        descriptor = syscalls.polled(pid, found.call)
     since_s = memory.since(pid, found, now)
     return {
         "tid": found.tid,

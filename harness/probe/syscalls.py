@@ -10,6 +10,7 @@ call younger than the tables, the name is the number: `syscall 470`.
 from __future__ import annotations
 
 import platform
+import sys
 
 _X86_64_FROM_0 = """
     read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction
@@ -121,6 +122,25 @@ _NAMES: dict[str, dict[int, str]] = {
 }
 _TAKES_DESCRIPTOR = frozenset(_DESCRIPTOR_FIRST)
 _here = _NAMES.get(platform.machine(), {})
+
+
+_POLLS = ("poll", "ppoll")
+
+
+def polled(pid: int, line: str) -> int | None:
+    """The descriptor in whose readiness alone the call is interested; None for any other call.
+
+    A library waits so for the one connection that it reads or writes under a time-out.
+    """
+    number, *arguments = line.split()
+    if len(arguments) < 2 or _here.get(int(number)) not in _POLLS or int(arguments[1], 16) != 1:
+        return None
+    try:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(int(arguments[0], 16))
+            return int.from_bytes(memory.read(4), sys.byteorder, signed=True)
+    except (OSError, ValueError):
+        return None
 
 
 def describe(line: str) -> tuple[str | None, int | None]:

@@ -167,7 +167,7 @@ def test_urgent_data_that_is_not(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
         pytest.skip(stage.backend.missing()["capture"])
     instead(monkeypatch, sends_nothing_urgent)
     told = doubt_of(play(stage, of_the_catalogue("reply.urgent")))
-    assert "it was sent as urgent" in told
+    assert "it is urgent on the wire" in told
 
 
 def test_a_log_that_somebody_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
