@@ -1,6 +1,6 @@
-"""Two workers watch one listener, and whoever finds it readable calls an `accept` that may block.
+"""Four workers watch one listener, and whoever finds it readable calls an `accept` that may block.
 
-People write this because the wait has just said that somebody is there. It has said so to both,
+People write this because the wait has just said that somebody is there. It has said so to all,
 and one comes too late: it stands in `accept`, with clients of its own, until somebody else
 connects. The kernel shows requests unread, and the worker in `accept4`.
 """
@@ -45,7 +45,7 @@ def work(listener: socket) -> None:
 
 
 listener = listen()
-for _ in range(2):
+for _ in range(4):
     if os.fork() == 0:
         work(listener)
 os.wait()

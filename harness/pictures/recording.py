@@ -131,7 +131,7 @@ def record(backend: Backend, subject: Subject) -> Recording:
 
 
 def _play(lab: Lab) -> Recording:
-    process = lab.start_subject()
+    process = lab.life.start()
     if not lab.probe.sees({"listening": lab.port}, lab.subject.start_s):
         said = [line for _, _, line in process.log()] or ["it said nothing"]
         raise UsageError(f"--model: {lab.subject.name} does not listen: {said[-1]}")
@@ -184,8 +184,8 @@ class _Reader:
         return round((t - self._begin) * 1000, 1)
 
     def _log(self) -> Iterator[Mapping[str, Any]]:
-        assert self._lab.process is not None
-        for _, _, line in self._lab.process.log():
+        assert self._lab.life.process is not None
+        for _, _, line in self._lab.life.process.log():
             if line.startswith("{"):
                 yield json.loads(line)
 

@@ -25,6 +25,7 @@ UNACCEPTED = 5
 
 # One after the other, each of them wakes all who watch the listener.
 LATECOMERS = 4
+FLOCK = 60
 
 # Of a subject's own bound: so many clients are brought about, and so many more.
 MOST = 1000
@@ -117,25 +118,20 @@ def test_burst_over_backlog(lab: Lab) -> None:
     cites=("accept(2): a connection may be removed before accept is called",),
     quiet=True,
     rounds=3,
-    connections=lambda case: 21,
+    connections=lambda case: FLOCK + 1,
 )
 def test_flock(lab: Lab) -> None:
     lab.trigger()
-    words = ask("is anybody there?", within_s=2)
-    talk = [
-        step
+    words = ask(size=10_000, within_s=2)
+    waits = [
+        (wait(f"with-{number}", mark=f"before-{number}"), wait(f"alone-{number}", mark=f"{number}"))
         for number in range(LATECOMERS)
-        for step in (
-            wait(f"with-{number}", mark=f"before-{number}"),
-            words,
-            wait(f"alone-{number}", mark=f"behind-{number}"),
-            words,
-        )
     ]
-    flock = lab.play("flock", connect(), *talk, close(), count=20)
+    talk = [step for before, behind in waits for step in (before, words, behind, words)]
+    flock = lab.play("flock", connect(), *talk, close(), count=FLOCK, log=False)
     for number in range(LATECOMERS):
         if not flock.reached(f"before-{number}"):
-            break  # the next newcomer would set free whoever waits for one
+            break
         # Whoever wakes has others to answer first, and by then the newcomer may be another's.
         stopped = lab.inject(StopSubject())
         flock.go(f"with-{number}")
@@ -143,8 +139,11 @@ def test_flock(lab: Lab) -> None:
         latecomer.reached("connected")
         lab.heal(stopped)
         latecomer.ended()
-        flock.reached(f"behind-{number}")
+        flock.reached(f"{number}")
         flock.go(f"alone-{number}")
+    for before, behind in waits:
+        flock.go(before["go"])
+        flock.go(behind["go"])
     flock.ended()
     lab.expect_removed(flock)
 
