@@ -14,7 +14,6 @@ from harness.judge import Level
 from harness.lab import Lab
 from harness.life import Life
 from harness.options import ROOT
-from harness.scenarios import test_resource
 from harness.stage import Stage
 from harness.steps import Step, ask, close, expect
 from harness.subject import load
@@ -172,9 +171,10 @@ def test_urgent_data_that_is_not(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_log_that_somebody_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Life, "hold_output", lambda life, hold: None)
-    monkeypatch.setattr(test_resource, "MORE_CHATTER", 1)
+    stuck = of_the_catalogue("resource.stdout-stuck")
+    monkeypatch.setattr("harness.scenarios.test_resource.MORE_CHATTER", 1)
     logging = load(ROOT / "subjects" / "select.toml")
-    told = doubt_of(play(stage, of_the_catalogue("resource.stdout-stuck"), logging))
+    told = doubt_of(play(stage, stuck, logging))
     assert "nobody reads the log: its pipe is full" in told
 
 
