@@ -11,6 +11,7 @@ line of END and its exit status (negative: the signal that killed it) is put on 
 nobody takes any more is dropped up to its END, and then the next conversation may begin.
 """
 
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -60,7 +61,8 @@ class Keeper:
 
     def converse(self, request: dict[str, Any]) -> None:
         theirs, ours = os.pipe()
-        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, INPUT_BYTES)
+        with contextlib.suppress(PermissionError):  # the user has too many pages in pipes already
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, INPUT_BYTES)
         pid = os.fork()
         if pid == 0:
             os.close(ours)
