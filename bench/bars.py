@@ -116,7 +116,7 @@ BARS: Sequence[Bar] = (
         at_most=True,
     ),
     Bar(
-        "poll's CPU a message with 900 idle ÷ a plain poll loop's",
+        "poll's CPU a message of 1 active, 900 idle ÷ a plain poll loop's",
         "idle-900",
         "poll",
         "poll-loop",

@@ -75,12 +75,15 @@ GROUPS: Mapping[str, Group] = {
                 Entry("epoll", "epoll", Shape(10, idle=10_000)),
             ),
         ),
-        _alike(
+        Group(
             "idle-900",
-            "10 active clients, and 900 idle",
-            Shape(10, idle=900),
-            "poll",
-            "poll-loop",
+            "1 active client, or 10, and 900 idle",
+            (
+                Entry("poll", "poll", Shape(1, idle=900)),
+                Entry("poll-loop", "poll-loop", Shape(1, idle=900)),
+                Entry("our poll, 10 active", "poll", Shape(10, idle=900)),
+                Entry("plain poll loop, 10 active", "poll-loop", Shape(10, idle=900)),
+            ),
         ),
         _alike("churn", "connect, one line, close; 10 at a time", Shape(10, churn=True), *_FOUR),
         Group(
