@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.plan import GROUPS
 from bench.report.chart import svg
 from bench.report.figures import BAR_COLUMNS, COLUMNS, Row, bar_rows, group_rows
-from bench.rounds import DISTURBED, TRIES
+from bench.rounds import AGAIN, DISTURBED
 from bench.run import Run
 
 PAGE, CHART = "performance.md", "performance.svg"
@@ -53,8 +53,8 @@ _HOW = """\
   compares it byte for byte, and asks again. The load client is {client}.
 * {rounds} rounds; the groups are shuffled in each, and the contestants within each group.
 * {setting}
-* A measurement during which others took more than {disturbed:g} of a core is made again, {tries}
-  times in all at most, and the least disturbed counts.
+* A measurement during which others took more than {disturbed:g} of a core is made again, once,
+  and the less disturbed counts; {again:.0%} of all at most.
 * CPU is read from the process's CPU clock, in the moments in which the counting begins and ends;
   memory is `Rss` of `/proc/PID/smaps_rollup`, so what the kernel keeps for a socket is not in it.
 * The 50 000 are held by three agents, each in a node of its own on a bridge, and served by three
@@ -94,7 +94,7 @@ def text(run: Run) -> str:
             client="written in C" if run.no_c is None else f"our agent, as {run.no_c}",
             setting=" ".join(f"{remark}." for remark in run.machine.setting),
             disturbed=DISTURBED,
-            tries=TRIES,
+            again=AGAIN,
         )
     )
     return "".join(parts)
