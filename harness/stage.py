@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.attempt import Attempt
 from harness.backends.base import Backend, Family
-from harness.judge import Judgement, Level, Side, judge
+from harness.judge import Finding, Judgement, Level, Side, judge
 from harness.lab import Lab
 from harness.observations import Recorder
 from harness.scenario import Scenario
@@ -63,6 +63,18 @@ class Outcome:
     @property
     def judgement(self) -> Judgement:
         return self.attempts[-1]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in the last attempt; also that a failure by nature did not come."""
+        found = self.judgement.findings
+        if self.playing.by_nature is None:
+            return found
+        side, reason = self.playing.by_nature
+        if self.judgement.side(side).level in (Level.FAILED, Level.UNKNOWN):
+            return found
+        told = f"it passed, yet the manifest says that it fails by nature: {reason}"
+        return (*found, Finding(side, Level.FAILED, "passed", told))
 
 
 class Stage:

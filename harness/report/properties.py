@@ -26,7 +26,7 @@ def of(outcome: Outcome) -> Properties:
         *levels.items(),
         ("seconds", f"{outcome.took_s:.2f}"),
         ("attempts", json.dumps([str(attempt.level) for attempt in outcome.attempts])),
-        ("findings", json.dumps([_finding(f) for f in judgement.findings])),
+        ("findings", json.dumps([_finding(f) for f in outcome.findings])),
         ("figures", json.dumps([_figure(figure) for figure in judgement.figures])),
         ("doubts", json.dumps([list(attempt.doubts) for attempt in outcome.attempts])),
         ("observations", json.dumps([str(path) for path in outcome.files])),
@@ -52,11 +52,10 @@ def broken_off(playing: Playing, error: Exception) -> Properties:
 
 def in_words(outcome: Outcome) -> str:
     """Why a playing failed, with its evidence."""
-    judgement = outcome.judgement
     lines = [f"{outcome.playing.label} against {outcome.playing.subject.name}"]
     if len(outcome.attempts) > 1:
         lines[0] += f" (attempt {len(outcome.attempts)})"
-    for finding in judgement.findings:
+    for finding in outcome.findings:
         lines.append(f"{finding.side}: {finding.level} ({finding.cause}): {finding.summary}")
         lines += [f"    {line}" for line in finding.evidence]
     lines.append(f"observations: {outcome.files[-1]}")

@@ -101,7 +101,7 @@ def _remark(row: Row) -> str:
     remarks = [f"{f['name']} {f['value']:g} {f['unit']}" for f in row["figures"]]
     if len(row["attempts"]) > 1:
         remarks.append(f"attempts: {', '.join(row['attempts'])}")
-    if not row["passed"]:
+    if not row["passed"] or any("by nature" in str(row[side]) for side in SIDES):
         remarks += [finding["summary"] for finding in row["findings"][:1]]
     return "; ".join(remarks)
 

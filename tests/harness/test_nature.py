@@ -16,7 +16,7 @@ from harness.runner import conclude
 from harness.stage import Outcome, Stage
 from harness.subject import load
 from tests.harness.broken import of_the_catalogue, play
-from tests.harness.reports import DOUBT, LEAK, MINE, attempt, outcome, playing
+from tests.harness.reports import DOUBT, LEAK, MINE, Run, attempt, outcome, playing
 
 STALL = Finding("reply", Level.FAILED, "stalled", "a healthy client waited 2.0 s for its answer")
 MAY_NOT = "may not be listed: to serve one client, and to let it go, is in every nature"
@@ -69,10 +69,16 @@ class TestConclusion:
         conclude(ended)
         told = dict(properties.of(ended))
         assert (told["reply"], told["cleanup"]) == ("FAILED (by nature)", "OK")
+        run = Run()
+        run.reported(properties.of(ended))
+        assert STALL.summary in run.told()
 
     def test_that_it_passes_is_an_error(self) -> None:
-        with pytest.raises(pytest.fail.Exception, match=r"passed, yet .* its reply fails by nat"):
+        with pytest.raises(pytest.fail.Exception, match=r"passed, yet .* fails by nature: one at"):
             conclude(of_one_that_is_slow())
+        told = dict(properties.of(of_one_that_is_slow()))
+        assert told["reply"] == "OK"
+        assert "it passed, yet" in str(told["findings"])
 
     def test_the_other_verdict_is_not_excused(self) -> None:
         with pytest.raises(pytest.fail.Exception, match="CLOSE-WAIT"):
@@ -113,5 +119,5 @@ class TestModels:
         ended = play(
             stage, of_the_catalogue("resource.idle-cpu"), replace(model("epoll"), nature=nature)
         )
-        with pytest.raises(pytest.fail.Exception, match="its cleanup fails by nature: never rests"):
+        with pytest.raises(pytest.fail.Exception, match="fails by nature: never rests"):
             conclude(ended)
