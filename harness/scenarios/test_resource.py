@@ -301,7 +301,8 @@ def test_stdout_stuck(lab: Lab) -> None:
 
 
 def chatter(lab: Lab, name: str, times: int) -> Group:
-    """Clients that come, ask and go: who writes a line of it has soon filled a pipe."""
+    """Twenty clients, or fewer who come more often: who writes a line of it soon fills a pipe."""
+    count = lab.several(20)
     talk = [ask("written down, line by line?")] * 5
-    steps = repeat([connect(), *talk, close()], times=times)
-    return lab.play(name, steps, count=lab.several(20), log=False)
+    steps = repeat([connect(), *talk, close()], times=times * 20 // count)
+    return lab.play(name, steps, count=count, log=False)
