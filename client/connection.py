@@ -185,7 +185,7 @@ class Connection:
     def read(self, limit: int) -> None:
         """Read once, at most `limit` bytes."""
         if self._readable:
-            self._read(_ENDING, limit)
+            self._read(_ENDING, min(limit, _CHUNK), 1)
 
     def half_close(self) -> None:
         """End the own side, behind the last byte that the kernel has not taken yet."""
@@ -244,8 +244,8 @@ class Connection:
             self._flush()
         self._wake()
 
-    def _read(self, mask: int, limit: int | None = None) -> None:
-        """Read until the kernel has no more, or once, at most `limit` bytes.
+    def _read(self, mask: int, chunk: int = _CHUNK, times: int = _CHUNKS) -> None:
+        """Read until the kernel has no more, at most `times` times `chunk` bytes.
 
         A short read means that no more had come. That the end had come with it is seen from
         `mask`; an end that comes later has an edge of its own.
@@ -254,9 +254,9 @@ class Connection:
         if sock is None or self.eof_at is not None:
             return
         self._readable = False
-        chunk = _CHUNK if limit is None else min(limit, _CHUNK)
         try:
-            for _ in range(_CHUNKS if limit is None else 1):
+            while times:
+                times -= 1
                 data = sock.recv(chunk)
                 size = len(data)
                 if not size:
