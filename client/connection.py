@@ -158,17 +158,17 @@ class Connection:
 
     def send(self, source: Source, at: int = 0, end: int | None = None, flags: int = 0) -> None:
         """Send the bytes of `source` from `at` to before `end`, now as many as the kernel takes."""
-        if end is None:
-            end = source.length
+        size = (source.length if end is None else end) - at
         more = False
         if not self.unsent:
-            data = source.slice(at, min(end - at, SLICE))
+            data = source.slice(at, size) if size <= SLICE else source.slice(at, SLICE)
             count = self._write(data, flags)
-            at += count
-            if at == end or self.broken is not None:
+            if count == size or self.broken is not None:
                 return
             more = count == len(data)
-        self.unsent.append(_Parcel(source, at, end, flags))
+            at += count
+            size -= count
+        self.unsent.append(_Parcel(source, at, at + size, flags))
         if more:
             self._flush()
 
@@ -323,7 +323,7 @@ class Connection:
                 self._read(_ENDING)
             return 0
         self.sent += count
-        self.messages += data.count(b"\n", 0, count)
+        self.messages += (data if count == len(data) else data[:count]).count(b"\n")
         return count
 
     def _examine(self) -> None:
