@@ -41,7 +41,7 @@ def test_fin_unspoken(lab: Lab) -> None:
     title="Reset between two messages",
     expects="Removed at once.",
     why="The socket leaves the kernel's tables, and only the descriptor tells that it was kept.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET", "socket(7): SO_LINGER"),
+    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET", "socket(7): SO_LINGER"),
     quiet=True,
     rounds=3,
 )
@@ -54,7 +54,7 @@ def test_rst_idle(lab: Lab) -> None:
     title="Reset without ever having spoken",
     expects="Removed at once.",
     why="The first read fails before any per-client state exists.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET"),
+    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET"),
     quiet=True,
     rounds=3,
 )
@@ -80,7 +80,7 @@ def test_fin_mid_message(lab: Lab) -> None:
     title="Reset in the middle of a message",
     expects="Removed; no reply is made up from half a message.",
     why="The read that wanted the rest fails; the part before it must not linger.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(2): ECONNRESET"),
+    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET"),
     quiet=True,
     rounds=3,
 )
@@ -93,7 +93,11 @@ def test_rst_mid_message(lab: Lab) -> None:
     title="Half-close, then close, while the server writes a long reply",
     expects="EPIPE or ECONNRESET is survived; removed.",
     why="End of input arrives first, and while bytes are unsent the reset follows.",
-    cites=("RFC 9293 §3.6 (closing a connection)", "send(2): EPIPE", "RFC 1122 §4.2.2.13"),
+    cites=(
+        "RFC 9293 §3.6 (closing a connection)",
+        "send(2): EPIPE",
+        "RFC 1122 §4.2.2.13 (closing with unread data)",
+    ),
     quiet=True,
     rounds=3,
 )
@@ -130,7 +134,10 @@ def test_rst_mid_reply(lab: Lab) -> None:
     title="Close with unread data in the client's buffer",
     expects="The reset that follows is survived; removed.",
     why="A close with unread data is answered by the kernel with a reset instead of a FIN.",
-    cites=("RFC 1122 §4.2.2.13 (closing with unread data)", "RFC 2525 §2.17"),
+    cites=(
+        "RFC 1122 §4.2.2.13 (closing with unread data)",
+        "RFC 2525 §2.17 (no reset on a close with data pending)",
+    ),
     quiet=True,
     rounds=3,
 )
@@ -211,7 +218,7 @@ def test_killed(lab: Lab) -> None:
     title="Data and a reset arrive together, before the server looks",
     expects="Removed once; no descriptor of another client is closed.",
     why="Handled twice in one wake-up, the second close hits a number that is another's by now.",
-    cites=("epoll(7): EPOLLIN with EPOLLERR and EPOLLHUP", "close(2): reuse of descriptors"),
+    cites=("epoll_ctl(2): EPOLLERR, EPOLLHUP", "close(2): reuse of descriptors"),
     quiet=True,
     rounds=3,
 )

@@ -13,7 +13,7 @@ from harness.steps import ask, connect, expect, hang, read, send, wait
     title="The server ends it, and the peer keeps its own side open for ever",
     expects="The descriptor is gone; the peer is told by an orderly end.",
     why="Waiting for the peer's FIN after one's own gives every silent peer a descriptor for ever.",
-    cites=("RFC 9293 §3.6 (half-closed peers)", "tcp(7): tcp_fin_timeout"),
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "tcp(7): tcp_fin_timeout"),
     quiet=True,
     promises=("idle_timeout_s",),
 )
@@ -38,7 +38,10 @@ def test_server_first(lab: Lab) -> None:
     title="The server ends it for a message that is too long, with a reply and its input unread",
     expects="The owed reply arrives whole and is not lost to a reset; the descriptor is gone.",
     why="close with unread input is a reset, and a reset takes away what was not sent yet.",
-    cites=("RFC 1122 §4.2.2.13", "RFC 9112 §9.6 (closing in stages, as HTTP does)"),
+    cites=(
+        "RFC 1122 §4.2.2.13 (closing with unread data)",
+        "RFC 9112 §9.6 (closing in stages, as HTTP does)",
+    ),
     quiet=True,
     promises=("max_message",),
 )

@@ -51,7 +51,7 @@ def test_sigterm(lab: Lab) -> None:
     title="SIGKILL to the main process with clients connected, started again at once",
     expects="It binds and serves at once.",
     why="Connections of the dead server hold its address unless SO_REUSEADDR is set.",
-    cites=("socket(7): SO_REUSEADDR", "RFC 9293 §3.6.1 (TIME-WAIT)"),
+    cites=("socket(7): SO_REUSEADDR", "RFC 9293 §3.6.1 (who closes first lingers in TIME-WAIT)"),
 )
 def test_restart(lab: Lab) -> None:
     clients = lab.play(

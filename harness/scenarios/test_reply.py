@@ -318,7 +318,7 @@ def test_binary(lab: Lab) -> None:
     title="A byte of urgent data in the stream",
     expects="No hang, and no corruption beyond that byte.",
     why="Urgent data wakes select's third set and EPOLLPRI; nobody who reads there must spin.",
-    cites=("RFC 6093", "tcp(7): urgent data", "recv(2): MSG_OOB"),
+    cites=("RFC 6093 (the urgent mechanism)", "tcp(7): urgent data", "recv(2): MSG_OOB"),
     quiet=True,
 )
 def test_urgent(lab: Lab) -> None:

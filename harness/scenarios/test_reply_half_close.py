@@ -16,7 +16,7 @@ MIB = 1 << 20
     title="Sends all, half-closes, reads on",
     expects="The full reply, then EOF.",
     why="A FIN says that the peer has no more to send, not that it no longer listens.",
-    cites=("RFC 9293 §3.6 (half-closed connections)", "shutdown(2): SHUT_WR"),
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "shutdown(2): SHUT_WR"),
     promises=("half_close",),
     quiet=True,
     connections=lambda case: 6,
@@ -57,7 +57,7 @@ def test_half_close(lab: Lab) -> None:
     expects="Every reply, then EOF; no CPU burnt meanwhile.",
     why="The end of input stays readable while replies wait: nobody must poll it again and again, "
     "nor take it for the end of the replies.",
-    cites=("RFC 9293 §3.6 (half-closed connections)", "epoll(7): EPOLLRDHUP"),
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "epoll_ctl(2): EPOLLRDHUP"),
     promises=("half_close",),
     quiet=True,
     connections=lambda case: 4,
@@ -102,7 +102,7 @@ def unread(lab: Lab, name: str, *said: Step) -> Group:
     title="Half a message, then half-close",
     expects="The declared policy, and the connection ends.",
     why="At the end of input a rest without a newline is either dropped or answered, never kept.",
-    cites=("RFC 9293 §3.6 (half-closed connections)",),
+    cites=("RFC 9293 §3.6.1 (half-closed connections)",),
     promises=("unfinished_line", "half_close"),
     quiet=True,
 )

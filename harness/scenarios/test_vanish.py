@@ -137,7 +137,7 @@ def test_frozen(lab: Lab) -> None:
     title="Never opens its receive window again",
     expects="Removed after the idle timeout.",
     why="The peer's kernel answers every window probe: to the server's kernel it is alive.",
-    cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17"),
+    cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17 (probing zero windows)"),
     quiet=True,
     promises=("idle_timeout_s",),
     cases={
