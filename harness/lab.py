@@ -18,7 +18,7 @@ from harness.faults.base import Fault, Unproven
 from harness.life import Life
 from harness.observations import Recorder
 from harness.scenario import BYSTANDERS
-from harness.steps import Step, idle
+from harness.steps import Step, fitting, idle
 from harness.subject import Subject
 from harness.witness import Probe
 
@@ -28,6 +28,9 @@ AT_ONCE_S = 1.0
 
 # A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
 LEEWAY_S = 1.0
+
+# A subject that promises no largest message is asked for no more than this in one line.
+MODEST_MESSAGE = 64 << 10
 
 # How many packets of each client go into the observations.
 PACKETS_KEPT = 3_000
@@ -132,6 +135,8 @@ class Lab:
         all of them, but for a refusal's words in place of the first reply where one is allowed.
         `ended` is `served`, where the steps expect an end by the server: better by a FIN than by a
         reset, and after at least `owed` replies.
+
+        What is longer than `largest` is said in several messages, unless it is to be refused.
         """
         if self.round > 1:
             name = f"{name}@{self.round}"
@@ -142,7 +147,7 @@ class Lab:
         agent.channel.request(
             "play",
             group=name,
-            script={"title": name, "step": list(steps)},
+            script={"title": name, "step": fitting(steps, self.largest)},
             target=self.target,
             bind=bind or agent.address,
             count=count,
@@ -272,6 +277,11 @@ class Lab:
     def scaled(self, number: int, least: int = 1) -> int:
         """A number of the scenario at the scale of this run."""
         return max(least, round(number * self.scale))
+
+    @property
+    def largest(self) -> int:
+        """The largest message that may be asked of the subject, in bytes."""
+        return self.promises.max_message or MODEST_MESSAGE
 
     def several(self, number: int) -> int:
         """So many connections, or as many as the subject can serve beside its bystanders."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Step = dict[str, Any]
@@ -57,3 +58,22 @@ def repeat(steps: list[Step], times: int = 0, every_s: float = 0.0, **fields: An
 
 def hang(**fields: Any) -> Step:
     return {"do": "hang", **fields}
+
+
+def fitting(steps: Sequence[Step], largest: int) -> list[Step]:
+    """The steps with no message above `largest` bytes in them, but for one that is to be refused.
+
+    What is longer is said in several messages.
+    """
+    return [_fitting(step, largest) for step in steps]
+
+
+def _fitting(step: Step, largest: int) -> Step:
+    if "steps" in step:
+        return {**step, "steps": fitting(step["steps"], largest)}
+    size = step.get("size", 0)
+    if size <= largest or step.get("unanswered"):
+        return step
+    if step["do"] == "flood":
+        return {**step, "size": largest}
+    return {**step, "size": largest, "times": step.get("times", 1) * -(-size // largest)}

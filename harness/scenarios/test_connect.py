@@ -307,7 +307,7 @@ def test_churn(lab: Lab) -> None:
 )
 def test_patient(lab: Lab) -> None:
     timeout = lab.promises.idle_timeout_s or 0.0
-    in_all = min(lab.promises.max_message or 65536, 8 << 20)
+    in_all = min(lab.largest, 8 << 20)
     # Those who leave hand their descriptors on, and must not hand on their timers.
     lab.play("leaver", connect(), ask("and gone"), close(), count=2).ended()
     patient = lab.play(

@@ -21,7 +21,7 @@ CLIENTS = 4
 def test_sigterm(lab: Lab) -> None:
     promise = lab.promises.graceful_stop_s or 0.0
     # One line, so that the server must have read it whole, and longer than the kernels can hold.
-    size = min(lab.promises.max_message or 65536, 8 << 20)
+    size = min(lab.largest, 8 << 20)
     in_flight = lab.play(
         "in-flight",
         connect(receive_buffer=8192),

@@ -21,9 +21,6 @@ MIB = 1 << 20
 # What a line without end offers, at most.
 OFFERED = 256 * MIB
 
-# A subject that promises no largest message is asked for no more than this in one line.
-MODEST_MESSAGE = 64 << 10
-
 POEM = "空山新雨後，天氣晚來秋。🌱 Über allen Gipfeln ist Ruh’ — ¿y tú?"
 
 LOOKALIKES = (
@@ -58,11 +55,6 @@ SIZES = (1, 2, 1_023, 1_024, 1_025, 2_047, 2_048, 4_095, 4_096, 4_097, 8_192, 65
 LARGE_SIZES = (65_537, 1 << 20, 16 << 20)
 
 
-def largest(lab: Lab) -> int:
-    """The largest message that may be asked of the subject."""
-    return lab.promises.max_message or MODEST_MESSAGE
-
-
 @scenario(
     "reply.sizes",
     title="Messages of every size, and exactly the promised largest",
@@ -71,7 +63,7 @@ def largest(lab: Lab) -> int:
     cites=("recv(2): a read returns what there is", "send(2): a write may be partial"),
 )
 def test_sizes(lab: Lab) -> None:
-    sizes = [size for size in (*SIZES, *LARGE_SIZES) if size <= largest(lab)]
+    sizes = [size for size in (*SIZES, *LARGE_SIZES) if size <= lab.largest]
     if lab.promises.max_message and lab.promises.max_message <= LARGE_SIZES[-1]:
         sizes.append(lab.promises.max_message)
     one = lab.play(
@@ -192,7 +184,7 @@ def test_pipelined(lab: Lab) -> None:
         "asks-on",
         connect(receive_buffer=8192),
         {"do": "read", "on": False},
-        send(size=min(largest(lab), 8 * MIB)),
+        send(size=min(lab.largest, 8 * MIB)),
         wait("go", mark="ready"),
         send("and one more thing", times=3),
         wait("read", mark="asked"),
@@ -235,7 +227,7 @@ def test_interleaved(lab: Lab) -> None:
                 half,
                 idle(0.01),
                 ask(" a message", within_s=10),
-                ask(size=min(largest(lab), 10_000), within_s=10),
+                ask(size=min(lab.largest, 10_000), within_s=10),
             ],
             times=5,
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from harness.clients import Group
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.scenarios.test_reply import largest
 from harness.steps import Step, ask, close, connect, expect, flood, half_close, idle, send, wait
 
 MIB = 1 << 20
@@ -37,7 +36,7 @@ def test_half_close(lab: Lab) -> None:
         )
         for name, said in (
             ("brief", [send("one line")]),
-            ("eloquent", [send(size=min(largest(lab), 1 << 20), times=2), send("the end")]),
+            ("eloquent", [send(size=min(lab.largest, 1 << 20), times=2), send("the end")]),
             ("late", [ask("first"), send("second"), idle(0.2)]),
         )
     ]
@@ -63,7 +62,7 @@ def test_half_close(lab: Lab) -> None:
     connections=lambda case: 4,
 )
 def test_half_close_unread(lab: Lab) -> None:
-    short = unread(lab, "short", send(size=min(largest(lab), 192 << 10)), half_close())
+    short = unread(lab, "short", send(size=min(lab.largest, 192 << 10)), half_close())
     long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
     lab.trigger(short, long)
     for group in (short, long):

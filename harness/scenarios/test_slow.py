@@ -80,7 +80,7 @@ def test_many_senders(lab: Lab) -> None:
     connections=lambda case: 2,
 )
 def test_reader(lab: Lab) -> None:
-    size = min(lab.promises.max_message or 65536, 1 << 20)
+    size = min(lab.largest, 1 << 20)
     timeout = lab.promises.idle_timeout_s
     seconds = 1.5 if timeout is None else min(1.5, timeout)
     slow = lab.play(

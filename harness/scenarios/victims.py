@@ -11,6 +11,10 @@ VICTIMS = 8
 # More than the kernel and a careful server hold of a reply that nobody reads, yet a request that
 # the server has read whole: only then does a FIN behind it reach the server.
 LONG_REPLY = 192 << 10
+
+# The same in several messages, for who promises none so long: what is not read of them while the
+# first replies are stuck must fit into the kernel's receive buffer, with the FIN.
+LONG_REPLIES = 128 << 10
 SMALL_WINDOW = 4096
 
 
@@ -63,10 +67,17 @@ def mid_reply(
     lab: Lab, name: str, *, end: list[Step], count: int = 4, client: str = "actors"
 ) -> Group:
     """Victims whose replies are stuck in the server's sockets, because they do not read."""
-    asked = (read(False), send(size=LONG_REPLY))
+    asked = unread_request(lab)
     group = victims(lab, name, *asked, end=end, count=count, window=SMALL_WINDOW, client=client)
     group.prove("mid-reply: unsent bytes in the server's socket", send_q_at_least=1)
     return group
+
+
+def unread_request(lab: Lab) -> list[Step]:
+    """Asks for more than the kernels hold of it, and does not read."""
+    if lab.largest >= LONG_REPLY:
+        return [read(False), send(size=LONG_REPLY)]
+    return [read(False), send(size=lab.largest, times=LONG_REPLIES // lab.largest)]
 
 
 def leave(lab: Lab, group: Group) -> None:
