@@ -68,11 +68,14 @@ class Transport:
         self._flush()
 
     def _on_writable(self, mask: int) -> None:
-        """There is room to send, and perhaps something to read; or an error that either tells."""
-        if mask & READ:
-            self._on_readable()
-        else:
+        """There is room to send, or something to read, or both; or an error that either tells.
+
+        A poller may only guess, so that there was nothing to read says nothing of the sending.
+        """
+        if mask != READ:
             self._flush()
+        if mask & READ:
+            self._read_if_open()
 
     def _on_broken(self, mask: int) -> None:
         """We watch for nothing, so no system call would tell: ask, or this would spin."""

@@ -107,6 +107,17 @@ def test_who_says_a_lot_before_it_reads_is_heard_out(model: str, start: Start) -
     assert peer.read_to_eof() == message
 
 
+def test_an_answer_goes_on_while_the_peer_could_speak_and_does_not(
+    model: str, start: Start
+) -> None:
+    """The server is ready to read and has much to write, and only the writing comes about."""
+    server = start("--model", model, "--max-message", "9000000", "--high-water", "9000000")
+    peer = server.connect(receive_buffer=4096)
+    message = b"x" * 7_999_999 + b"\n"
+    peer.send(message)
+    assert peer.read(len(message)) == message
+
+
 def test_oversize_after_good_messages_answers_those(model: str, start: Start) -> None:
     peer = start("--model", model, "--max-message", "3").connect()
     peer.send(b"abc\nabcd\nabc\n")
