@@ -86,15 +86,13 @@ class Probe:
         return True
 
     def saw_packet(self, peer: list[Any], flag: str, within_s: float = 1.0) -> bool | None:
-        """Whether a packet of that peer with the flag is seen in time; None if none can be seen."""
+        """Whether a packet of that peer has the flag, in time; None if none of it is seen."""
         deadline = time.monotonic() + within_s
         while True:
             answer = self.request("packets", peer=peer)
-            if answer["no_capture"]:
-                return None
             seen = any(flag in packet[FLAGS] for packet in answer["packets"])
             if seen or time.monotonic() > deadline:
-                return seen
+                return seen if answer["packets"] else None
 
     def pcap(self) -> bytes:
         """The headers seen on the subject's network, as a pcapng file."""
