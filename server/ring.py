@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
+import os
+import struct
 from importlib import import_module
 from typing import Any
 
@@ -22,7 +25,10 @@ BUFFERS = 256
 BUFFER_SIZE = 2**14
 _POOL = 1
 
-_SYS_IO_URING_ENTER = 426  # one number on all architectures that Python runs on
+# One number each on all architectures that Python runs on.
+_SYS_IO_URING_ENTER = 426
+_SYS_IO_URING_REGISTER = 427
+_REGISTER_PBUF_RING = 22
 _ENTER_GETEVENTS = 1
 _ENTER_EXT_ARG = 8
 
@@ -47,6 +53,73 @@ class _GetEventsArgument(ctypes.Structure):
     )
 
 
+# struct io_uring_buf: address, length, number. The last two bytes of the first one are the tail.
+_BUFFER = struct.Struct("=QIH")
+_BUFFER_STRIDE = 16
+_TAIL = struct.Struct("=H")
+_TAIL_AT = 14
+
+
+class _BufferRegistration(ctypes.Structure):
+    """struct io_uring_buf_reg of <linux/io_uring.h>."""
+
+    _fields_ = (
+        ("ring", ctypes.c_uint64),
+        ("entries", ctypes.c_uint32),
+        ("group", ctypes.c_uint16),
+        ("flags", ctypes.c_uint16),
+        ("reserved", ctypes.c_uint64 * 3),
+    )
+
+
+class _Pool:
+    """Buffers that the kernel takes from a third queue, in memory that is shared with it.
+
+    A buffer is given back by two writes into that memory, without an operation of its own. The
+    kernel looks at them in the calls of this thread, so no other order of memory can be seen. The
+    package can register no such queue: its function wants a pointer that Python cannot give.
+    """
+
+    def __init__(self, ring_fd: int) -> None:
+        self._memory = mmap.mmap(-1, BUFFERS * BUFFER_SIZE)
+        self._queue = mmap.mmap(-1, BUFFERS * _BUFFER_STRIDE)
+        self._address = _address(self._memory)
+        self._tail = 0
+        registration = _BufferRegistration(_address(self._queue), BUFFERS, _POOL)
+        _call(
+            _SYS_IO_URING_REGISTER,
+            ctypes.c_uint(ring_fd),
+            ctypes.c_uint(_REGISTER_PBUF_RING),
+            ctypes.byref(registration),
+            ctypes.c_uint(1),
+        )
+        for number in range(BUFFERS):
+            self._give(number)
+
+    def take(self, number: int, count: int) -> bytes:
+        """The first `count` bytes of a buffer, which goes back to the kernel."""
+        start = number * BUFFER_SIZE
+        data = self._memory[start : start + count]
+        self._give(number)
+        return data
+
+    def _give(self, number: int) -> None:
+        queue, tail = self._queue, self._tail
+        address = self._address + number * BUFFER_SIZE
+        _BUFFER.pack_into(queue, tail % BUFFERS * _BUFFER_STRIDE, address, BUFFER_SIZE, number)
+        self._tail = tail = (tail + 1) & 0xFFFF
+        _TAIL.pack_into(queue, _TAIL_AT, tail)
+
+
+def _address(memory: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
+def _call(number: int, *arguments: Any) -> None:
+    if _libc.syscall(ctypes.c_long(number), *arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 class Ring:
     """One ring for one thread. `tag` names an operation in its completions: 0 to 2**63.
 
@@ -63,13 +136,10 @@ class Ring:
         self._entry = lib.Cqe()
         self._get_sqe = lib.io_uring_get_sqe
         self._prep_send = lib.io_uring_prep_send
-        self._prep_provide = lib.io_uring_prep_provide_buffers
         self._skip_success = lib.IOSQE_CQE_SKIP_SUCCESS
         self.MORE: int = lib.IORING_CQE_F_MORE
         """Completion flag: the operation goes on and will complete again."""
-        self._buffers = [bytearray(BUFFER_SIZE) for _ in range(BUFFERS)]
-        for number in range(BUFFERS):
-            self._provide(number)
+        self._pool = _Pool(self._ring.ring_fd)
 
     def close(self) -> None:
         """Give the ring back; whatever is still going on is cancelled."""
@@ -85,11 +155,6 @@ class Ring:
             self.submit()
             entry = self._get_sqe(self._ring)
         return entry
-
-    def _provide(self, number: int) -> None:
-        entry = self._submission()
-        self._prep_provide(entry, self._buffers[number], 1, _POOL, number)
-        entry.flags = self._skip_success
 
     def accept(self, fd: int, tag: int) -> None:
         """Accept one connection on `fd`; completes with its descriptor.
@@ -117,10 +182,7 @@ class Ring:
 
     def received(self, count: int, flags: int) -> bytes:
         """The bytes of a completed receive; its buffer goes back to the pool."""
-        number = flags >> 16  # IORING_CQE_BUFFER_SHIFT
-        data = bytes(memoryview(self._buffers[number])[:count])
-        self._provide(number)
-        return data
+        return self._pool.take(flags >> 16, count)  # IORING_CQE_BUFFER_SHIFT
 
     def send(self, fd: int, data: bytes, tag: int) -> None:
         """Send; completes with how much was sent. `data` is to be kept until then."""
