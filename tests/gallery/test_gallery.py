@@ -87,7 +87,9 @@ def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         for scenario in load(manifest).expected
         for end in "-/"
     ]
-    return Plays(tmp_path_factory.mktemp("broken"), subjects, " or ".join(only))
+    # A bug that shows among a hundred needs no thousands.
+    chosen = f"({' or '.join(only)}) and not /900 and not /10000"
+    return Plays(tmp_path_factory.mktemp("broken"), subjects, chosen)
 
 
 @pytest.fixture(scope="module")

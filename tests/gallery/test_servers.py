@@ -21,8 +21,8 @@ def _name(path: Path) -> str:
 
 
 def test_there_are_enough() -> None:
-    assert len(BROKEN) >= 41
-    assert len(CONTROLS) >= 7
+    assert len(BROKEN) >= 90
+    assert len(CONTROLS) >= 11
 
 
 @pytest.mark.parametrize("script", ALL, ids=_name)
