@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 from harness.probe.netlink import NETLINK_SOCK_DIAG, Netlink, attributes
 
-SOCK_DIAG_BY_FAMILY = 20
+TCPDIAG_GETSOCK = 18
 _INET_DIAG_INFO = 2
-_REQUEST = struct.Struct("=BBBxI HH16x16x I8x")  # inet_diag_req_v2; the ports in network order
+_REQUEST = struct.Struct("=BxxB HH16x16x I8x I4x")  # inet_diag_req; the ports in network order
 _MESSAGE = struct.Struct("=BBBB 2s2s16s16s 4xQ IIIII")  # inet_diag_msg
 _INFO = struct.Struct("=8xI12xI 16xI4xI 44xI 16xQQ8xI")  # tcp_info up to tcpi_notsent_bytes
 _INODE = struct.Struct("=I")
@@ -121,12 +121,11 @@ class InetDiag:
         return _distinct(rows)
 
     def _dump(self, states: int, port: int | None, info: bool) -> Iterator[bytes]:
+        # The older request is the one that is answered for both families at once: a dump walks
+        # through the whole table, which may be the machine's.
         extensions = 1 << (_INET_DIAG_INFO - 1) if info else 0
-        for family in (socket.AF_INET, socket.AF_INET6):
-            request = _REQUEST.pack(
-                family, socket.IPPROTO_TCP, extensions, states, socket.htons(port or 0), 0, 0
-            )
-            yield from self._netlink.dump(SOCK_DIAG_BY_FAMILY, request)
+        request = _REQUEST.pack(socket.AF_UNSPEC, extensions, socket.htons(port or 0), 0, 0, states)
+        yield from self._netlink.dump(TCPDIAG_GETSOCK, request)
 
     def close(self) -> None:
         """Let go of the netlink socket."""
