@@ -39,8 +39,16 @@ def socket(scene: Scene, row: Record) -> str:
         f"{scene.name_of(row['peer'])}: {row['state'].replace('_', '-')} in the server's kernel"
         + (f", {' and '.join(waiting)}" if waiting else "")
         + (f", seen for {row['age_s']:.1f} s" if row.get("age_s") else "")
-        + (f"; {owners}" if owners else "; never accepted" if not row["inode"] else "")
+        + (f"; {owners}" if owners else "" if row["inode"] else f"; {_ownerless(row)}")
     )
+
+
+def _ownerless(row: Record) -> str:
+    """Why no process has it: nobody has accepted it yet, or it was closed and is being finished."""
+    state = row["state"].replace("_", "-")
+    if state in ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT"):
+        return "never accepted"
+    return "closed by the server"
 
 
 def descriptor(pid: int, fd: str, inode: int, whose: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Finding, Level
+from harness.judge import Finding, Level, words
+from harness.judge.scene import Scene
 from tests.judge.playing import (
     LISTENER,
     Observed,
@@ -249,3 +250,12 @@ def test_a_listener_is_never_a_leftover() -> None:
     seen.settled(held=False)
     seen.end()
     assert seen.judged().level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("CLOSE-WAIT", "never accepted"), ("TIME-WAIT", "closed by the server")],
+)
+def test_what_no_process_holds_was_never_accepted_or_is_closed(state: str, told: str) -> None:
+    row = {"peer": ["10.0.0.9", 1], "state": state, "inode": 0, "owners": []}
+    assert words.socket(Scene([]), row) == f"10.0.0.9:1: {state} in the server's kernel; {told}"
