@@ -18,7 +18,7 @@ from bench.contestants import Contestant
 from bench.errors import Failure
 from bench.load.agent import WITHIN_S, Agent, Step, agent, question
 from bench.load.shape import Sample
-from bench.machine import cpu_s, widen_ports
+from bench.machine import busy_s, cpu_s, widen_ports
 from bench.serving import serving
 from harness.backends.namespaces.network import Network, address
 from harness.backends.namespaces.steps import StepFailed
@@ -38,10 +38,13 @@ _STEPS: list[Step] = [
 ]
 
 
-def gather(contestant: Contestant, programs: Path, connections: int = CROWD) -> Sample:
+def gather(
+    contestant: Contestant, programs: Path, connections: int = CROWD
+) -> tuple[Sample, float]:
     """Connect all, each of which is answered once; and when all are held, once more.
 
-    `seconds` of the sample are from the first connect until the last answer to a first line.
+    `seconds` of the sample are from the first connect until the last answer to a first line; beside
+    it comes how many cores others kept busy meanwhile.
     Raises `Failure` if a single connection is not held, or not answered the second time.
     """
     share = -(-connections // PARTS)
@@ -57,7 +60,7 @@ def gather(contestant: Contestant, programs: Path, connections: int = CROWD) -> 
 
 def _gather(
     stack: contextlib.ExitStack, contestant: Contestant, programs: Path, share: int
-) -> Sample:
+) -> tuple[Sample, float]:
     network = stack.enter_context(contextlib.closing(Network()))
     where = address(4, _SERVERS_NODE)
     with network.attached(_SERVERS_NODE, [4]):
@@ -74,13 +77,14 @@ def _gather(
     def all_do(work: Callable[[Agent], object]) -> None:
         list(threads.map(work, agents))
 
-    def taken() -> tuple[float, float, float]:
+    def taken() -> tuple[float, float, float, float]:
         servers_s, agents_s = sum(s.cpu_s() for s in servers), sum(cpu_s(a.pid) for a in agents)
-        return time.monotonic(), servers_s, agents_s
+        return time.monotonic(), servers_s, agents_s, busy_s()
 
     before = taken()
     all_do(lambda one: one.play(_GROUP, share, _STEPS, "held"))
-    connecting = [now - then for now, then in zip(taken(), before, strict=True)]
+    took, servers_s, agents_s, busy = (n - b for n, b in zip(taken(), before, strict=True))
     all_do(lambda one: one.ask("go", group=_GROUP, signal="again"))
     all_do(lambda one: one.ask("await", group=_GROUP, mark="echoed", within_s=WITHIN_S))
-    return Sample(share * PARTS, *connecting)
+    others = max(0.0, busy - servers_s - agents_s) / took
+    return Sample(share * PARTS, took, servers_s, agents_s), others

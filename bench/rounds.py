@@ -35,11 +35,11 @@ class Pace:
 @dataclass(frozen=True)
 class Measurement:
     """A sample, and what else was seen: bytes of the server's memory that each connection added,
-    and how many cores others kept busy meanwhile. (Of a crowd, neither is known.)"""
+    and how many cores others kept busy meanwhile. (Of a crowd, the memory is not known.)"""
 
     sample: Sample
-    memory: float | None = None
-    others: float | None = None
+    memory: float | None
+    others: float
 
 
 @dataclass
@@ -108,15 +108,16 @@ class Play:
     def _undisturbed(self, entry: Entry) -> Measurement:
         """Measure again where others had too much of the machine; the less disturbed counts."""
         measurement = self._measure(entry)
-        if (measurement.others or 0) > DISTURBED and self._again:
+        if measurement.others > DISTURBED and self._again:
             self._again -= 1
-            measurement = min(measurement, self._measure(entry), key=lambda m: m.others or 0)
+            measurement = min(measurement, self._measure(entry), key=lambda m: m.others)
         return measurement
 
     def _measure(self, entry: Entry) -> Measurement:
         contestant = CONTESTANTS[entry.contestant]
         if entry.by == "crowd":
-            return Measurement(gather(contestant, self._programs, entry.shape.active))
+            sample, others = gather(contestant, self._programs, entry.shape.active)
+            return Measurement(sample, None, others)
         client = self._clients.agent if entry.by == "agent" else self._clients.usual
         with serving(contestant, self._programs, self._machine.server_core) as server:
             before = server.memory()

@@ -33,7 +33,7 @@ class Run:
     def disturbance(self) -> str | None:
         """What a reader has to know if others used the machine meanwhile, in a sentence."""
         every = [m for measured in self.results.rounds.values() for m in measured]
-        disturbed = sum((m.others or 0) > DISTURBED for m in every)
+        disturbed = sum(m.others > DISTURBED for m in every)
         if not disturbed:
             return None
         return (

@@ -79,7 +79,7 @@ def _bar(bar: Bar, results: Results) -> Row:
         spread(figures, bar.digits),
         f"{median(by_cpu):.{bar.digits}f}" if by_cpu else "",
         f"{'≤' if bar.at_most else '≥'} {bar.limit:g}{bar.unit}",
-        "holds" if bar.holds(figures) else "short",
+        bar.outcome(results),
     )
     return Row(bar.title, cells)
 

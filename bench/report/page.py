@@ -32,7 +32,8 @@ _BARS = """\
 What the models are held to. A ratio is made in every round, of two measurements next to each other,
 and the median over the rounds has to reach the bar. *by CPU* says what the ratio of two rates is by
 the CPU that the servers took for a message: where the load client is as busy as the server, or
-others were, it is the truer figure.
+others were, it is the truer figure. What hangs on the clock is *disturbed*, and proves
+nothing, if others took more than {disturbed:g} of a core in most of its rounds.
 
 """
 
@@ -79,7 +80,7 @@ def text(run: Run) -> str:
         _HEAD,
         f"{_where(run)}\n\n",
         f"**{run.disturbance}**\n\n" if run.disturbance else "",
-        _BARS,
+        _BARS.format(disturbed=DISTURBED),
         _table(("", *BAR_COLUMNS), bar_rows(run.results)),
         _GROUPS,
     ]

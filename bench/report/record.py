@@ -68,5 +68,5 @@ def _bar(bar: Bar, results: Results) -> dict[str, Any]:
         "at_most": bar.at_most,
         "figures": figures,
         "median": median(figures) if figures else None,
-        "holds": bar.holds(figures) if figures else None,
+        "outcome": bar.outcome(results),
     }

@@ -11,7 +11,7 @@ from bench.bars import BARS
 from bench.report.figures import BAR_COLUMNS, COLUMNS, Row, bar_rows, group_rows
 from bench.run import Run
 
-_STYLES = {"holds": "green", "short": "red"}
+_STYLES = {"holds": "green", "short": "red", "disturbed": "magenta"}
 
 
 def show(console: Console, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -28,15 +29,30 @@ def test_each_ratio_is_of_one_round() -> None:
     assert RATIO.figures(found) == [2, 2, 2]
 
 
-def test_a_bar_is_about_the_median() -> None:
-    assert RATIO.holds([0.2, 1.0, 5.0])
-    assert not RATIO.holds([0.99, 0.98, 5.0])
+@pytest.mark.parametrize(
+    ("rates", "outcome"), [([20, 100, 500], "holds"), ([99, 98, 500], "short")]
+)
+def test_a_bar_is_about_the_median(rates: list[float], outcome: str) -> None:
+    assert RATIO.outcome(results(epoll=rates, uvloop_protocol=[100] * 3)) == outcome
 
 
-def test_at_most_is_the_other_way_round() -> None:
-    bar = Bar("", "lines-100", "epoll", "uvloop-protocol", cost, 0.6, at_most=True)
-    assert bar.holds([0.6])
-    assert not bar.holds([0.61])
+@pytest.mark.parametrize(("cost_us", "outcome"), [(3.0, "holds"), (3.1, "short")])
+def test_at_most_is_the_other_way_round(cost_us: float, outcome: str) -> None:
+    bar = dataclasses.replace(RATIO, quantity=cost, limit=0.6, at_most=True)
+    found = results(epoll=[], uvloop_protocol=[100])
+    found.rounds["lines-100", "epoll"] = [measurement(100, cost_us)]
+    assert bar.outcome(found) == outcome
+
+
+@pytest.mark.parametrize("side", ["epoll", "uvloop-protocol"])
+def test_rates_of_a_busy_machine_prove_nothing_and_its_cpu_does(side: str) -> None:
+    found = results(epoll=[100] * 3, uvloop_protocol=[100] * 3)
+    measured = found.rounds["lines-100", side]
+    measured[0] = dataclasses.replace(measured[0], others=0.3)
+    assert RATIO.outcome(found) == "holds"
+    measured[1] = dataclasses.replace(measured[1], others=0.3)
+    assert RATIO.outcome(found) == "disturbed"
+    assert dataclasses.replace(RATIO, quantity=cost).outcome(found) == "holds"
 
 
 def test_by_cpu_the_cheaper_server_is_the_better_one() -> None:

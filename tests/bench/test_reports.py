@@ -67,8 +67,8 @@ def test_the_json_has_every_measurement_and_bar() -> None:
     assert entries["uvloop-protocol"]["absent"] == "uvloop is not installed <here>"
     bars = {(bar["group"], bar["entry"], bar["over"]): bar for bar in said["bars"]}
     bar = bars["lines-100", "epoll", "c-epoll"]
-    assert (bar["median"], bar["holds"]) == (0.5, False)
-    assert bars["crowd", "epoll", None]["holds"] is None
+    assert (bar["median"], bar["outcome"]) == (0.5, "short")
+    assert bars["crowd", "epoll", None]["outcome"] == "not measured"
 
 
 def test_the_terminal_shows_only_bars_of_what_was_chosen() -> None:
