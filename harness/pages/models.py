@@ -200,7 +200,7 @@ def _essay(name: str) -> Iterator[str]:
 
 
 def _table() -> Iterator[str]:
-    yield "| model | threads | went to sleep | was interrupted | CPU time | longest wait |"
+    yield "| model | threads | sleeps | interruptions | CPU time | longest wait |"
     yield "| --- | --- | --- | --- | --- | --- |"
     recordings = [_recording(name) for kind in KINDS for name in kind.models]
     for one in recordings:
@@ -208,8 +208,8 @@ def _table() -> Iterator[str]:
         row = (
             f"`{one.model}`",
             str(len(one.threads)),
-            f"{slept(one)} times",
-            f"{sum(thread.forced for thread in one.threads)} times",
+            str(slept(one)),
+            str(sum(thread.forced for thread in one.threads)),
             f"{one.cpu:.1f} ms",
             f"{max(waited) / 1000:.1f} s" if waited else "none",
         )

@@ -18,6 +18,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 GONE = (FileNotFoundError, ProcessLookupError)
 STOPPED = "Tt"  # by a signal, or by a tracer
 DEAD = "ZX"
+RUNNABLE = "R"  # on a CPU, or waiting for one
 
 
 class Stat(NamedTuple):

@@ -130,7 +130,8 @@ class Idle(Condition):
     """For so long, the subject wanted at most such a share of one CPU.
 
     What it waited for on the run queue counts like what it got: on a busy machine a server that
-    spins gets little.
+    spins gets little. The kernel adds such a wait to its sum only once it is over, so one that goes
+    on is counted by the clock.
     """
 
     def __init__(self, data: Fields) -> None:
@@ -138,15 +139,22 @@ class Idle(Condition):
         self._most = data.take("cpu_share_at_most", fields.share)
         self._used_s = 0.0
         self._last: dict[int, float] = {}
+        self._moved: dict[
+            int, tuple[float, float]
+        ] = {}  # the kernel's sum, and since when it is so
         self._looks: deque[tuple[float, float]] = deque()  # time, CPU seconds used up to then
 
     def look(self, view: View) -> Seen:
         now: dict[int, float] = {}
         for one in view.living:
             try:
-                now[one.pid] = processes.cpu_s(one.pid) + processes.queued_s(one.pid)
+                summed = processes.cpu_s(one.pid) + processes.queued_s(one.pid)
             except ProcessLookupError:
                 continue
+            if self._moved.get(one.pid, (-1.0,))[0] != summed:
+                self._moved[one.pid] = (summed, view.t)
+            waiting = view.t - self._moved[one.pid][1] if one.state == processes.RUNNABLE else 0.0
+            now[one.pid] = summed + waiting
         if self._looks:
             self._used_s += sum(used - self._last.get(pid, 0.0) for pid, used in now.items())
         self._last = now
