@@ -28,8 +28,8 @@ OPTIONS = pytest.StashKey[Options]()
 BACKEND = pytest.StashKey[Backend]()
 
 # Scenarios wait most of their time: for timers of the subject, for packets, for containers.
-WORKERS_PER_CPU = 3
-MOST_WORKERS = 8
+WORKERS_PER_CPU = 4
+MOST_WORKERS = 12
 
 # How many runs' observations are kept.
 RUNS_KEPT = 5
