@@ -242,7 +242,18 @@ def _was_idle(scene: Scene, report: Record) -> bool:
     if promise is None or report["failure"]["kind"] not in ENDS:
         return False
     end = scene.end.get("t", 0.0)
-    return any((until or end) - since > promise / 2 for since, until in report["silent"])
+    rests = [(since, until or end) for since, until in report["silent"]]
+    return any(
+        until - since > promise / 2 for since, until in rests + _rest_at_first(scene, report)
+    )
+
+
+def _rest_at_first(scene: Scene, report: Record) -> list[tuple[float, float]]:
+    """From its first answers until it was told to go on: on a busy machine that may take long."""
+    group = scene.group_of(report["connection"])
+    told = [record["t"] for record in scene.of_kind("bystanders") if group in record["groups"]]
+    first = [t + s for t, s in report["latencies"] if told and t + s < told[0]]
+    return [(max(first), told[0])] if first else []
 
 
 def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:

@@ -147,3 +147,13 @@ def test_a_rest_that_still_lasts_counts_until_the_end() -> None:
     seen.bystander(outcome="failed", failure=failure, silent=[[since, None]])
     seen.end()
     assert seen.judged().reply.level is Level.OK
+
+
+@pytest.mark.parametrize(("rested_s", "level"), [(1.5, Level.OK), (0.5, Level.FAILED)])
+def test_the_rest_before_it_was_told_to_go_on_counts_too(rested_s: float, level: Level) -> None:
+    seen = Observed(idle_timeout_s=2)
+    failure = {"kind": "eof", "step": "4.1", "errno": None}
+    first = [[seen.t - rested_s - 0.1, 0.1]]
+    seen.bystander(outcome="failed", failure=failure, latencies=first)
+    seen.end()
+    assert seen.judged().reply.level is level

@@ -147,14 +147,16 @@ def _new_namespace() -> Iterator[int]:
     try:
         with step(steps.NETWORK):
             linux.unshare(linux.CLONE_NEWNET)
-        namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _configure()
-            yield namespace
+            namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _configure()
+                yield namespace
+            finally:
+                os.close(namespace)
         finally:
-            os.close(namespace)
+            linux.setns(before, linux.CLONE_NEWNET)
     finally:
-        linux.setns(before, linux.CLONE_NEWNET)
         os.close(before)
 
 
