@@ -142,6 +142,15 @@ class TestConfinement:
         assert said["writes"] == ["/dev/shm/x"]
         assert said["processes"] == [1, 2]
 
+    @pytest.mark.skipif(
+        not Path("/proc/sys/net/ipv4/tcp_child_ehash_entries").exists(),
+        reason="Linux before 6.1: all network namespaces share the machine's TCP table",
+    )
+    def test_a_node_has_a_small_tcp_table_of_its_own(self, lab: LabNodes) -> None:
+        look = "print(open('/proc/sys/net/ipv4/tcp_ehash_entries').read())"
+        # A shared table is told by a negative number.
+        assert 0 < int(Hearing(lab.client("any").spawn(python(look))).all()) <= 1 << 16
+
     def test_an_unknown_capability_is_refused_by_name(self, namespaces: Backend) -> None:
         with pytest.raises(UsageError, match="capabilities: FLY is not a capability of Linux"):
             namespaces.open_lab(dataclasses.replace(ECHO, capabilities=("FLY",)))
