@@ -79,11 +79,7 @@ def _wait(player: "Player", step: script.Wait) -> Course:
     if stage.is_released(step.go):
         return
     stage.hold(player, step.go)
-    stage.settled(player, True)
-    while not stage.is_released(step.go):
-        player.check_replies()
-        yield
-    stage.settled(player, False)
+    yield from _rest(player, lambda: stage.is_released(step.go))
 
 
 def _hang(player: "Player", step: script.Hang) -> Course:
@@ -102,7 +98,7 @@ def _repeat(player: "Player", step: script.Repeat) -> Course:
     while step.times == 0 or rounds < step.times:
         if stage.resting:
             player.step = step
-            yield from _rest(player)
+            yield from _rest(player, lambda: not stage.resting or stage.finishing)
         if stage.finishing:
             return
         turns = player.turns
@@ -123,15 +119,15 @@ def _repeat(player: "Player", step: script.Repeat) -> Course:
             yield
 
 
-def _rest(player: "Player") -> Course:
-    stage = player.stage
+def _rest(player: "Player", is_over: Callable[[], bool]) -> Course:
+    """Say nothing until told to go on."""
     since = time.monotonic()
     player.pauses.append((since, None))
-    stage.settled(player, True)
-    while stage.resting and not stage.finishing:
+    player.stage.settled(player, True)
+    while not is_over():
         player.check_replies()
         yield
-    stage.settled(player, False)
+    player.stage.settled(player, False)
     player.pauses[-1] = (since, time.monotonic())
 
 

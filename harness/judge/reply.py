@@ -14,6 +14,10 @@ from harness.judge.verdict import Finding, Level
 LATE_AFTER_S = 1.0
 LATE_AFTER_MEDIANS = 20
 
+# Who has rested for this share of the promised idle timeout was perhaps ended for it: timers and
+# clocks are coarse.
+IDLE_SHARE = 0.75
+
 WRONG_BYTES = ("mismatch", "surplus")
 
 # How a server turns a client away so that the client knows it.
@@ -232,28 +236,23 @@ def _bystanders(scene: Scene) -> Iterator[Finding]:
             late = [(t, s) for t, s in waited if s > bound]
             if late:
                 yield _late(scene, report, max(late, key=lambda one: one[1]), bound, usual)
-            elif report["outcome"] == "failed" and not _was_idle(scene, report):
+            elif report["outcome"] == "failed" and not kept_idle(scene, report):
                 yield _unserved_bystander(scene, report)
 
 
-def _was_idle(scene: Scene, report: Record) -> bool:
-    """Whether the harness let the bystander rest for so long that the subject may have ended it."""
+def kept_idle(scene: Scene, report: Record) -> float:
+    """For how long the harness let a connection rest before the subject ended it, in seconds.
+
+    0 if that was too short for the subject's promise to end whoever is idle, or had no part in it:
+    the client has had an answer since, say.
+    """
     promise = scene.header["promises"].get("idle_timeout_s")
-    if promise is None or report["failure"]["kind"] not in ENDS:
-        return False
-    end = scene.end.get("t", 0.0)
-    rests = [(since, until or end) for since, until in report["silent"]]
-    return any(
-        until - since > promise / 2 for since, until in rests + _rest_at_first(scene, report)
-    )
-
-
-def _rest_at_first(scene: Scene, report: Record) -> list[tuple[float, float]]:
-    """From its first answers until it was told to go on: on a busy machine that may take long."""
-    group = scene.group_of(report["connection"])
-    told = [record["t"] for record in scene.of_kind("bystanders") if group in record["groups"]]
-    first = [t + s for t, s in report["latencies"] if told and t + s < told[0]]
-    return [(max(first), told[0])] if first else []
+    if promise is None or (report["failure"] or {}).get("kind") not in ENDS:
+        return 0.0
+    answered = max((t + s for t, s in report["latencies"]), default=0.0)
+    rests = ((since, until or scene.end.get("t", 0.0)) for since, until in report["silent"])
+    longest = max((until - since for since, until in rests if until > answered), default=0.0)
+    return longest if longest > IDLE_SHARE * promise else 0.0
 
 
 def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:

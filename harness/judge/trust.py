@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.judge.reply import LATE_AFTER_S
+from harness.judge.reply import LATE_AFTER_S, kept_idle
 from harness.judge.scene import Record, Scene
 
 # An agent or probe whose own loop was late by more than this share of a bystander's bound cannot
@@ -32,7 +32,7 @@ class Doubt:
 
 def doubts(scene: Scene) -> list[Doubt]:
     """All reasons, the gravest first."""
-    return [*_unproven(scene), *_slow(scene)]
+    return [*_unproven(scene), *_kept_idle(scene), *_slow(scene)]
 
 
 def _unproven(scene: Scene) -> Iterator[Doubt]:
@@ -45,6 +45,24 @@ def _unproven(scene: Scene) -> Iterator[Doubt]:
         yield Doubt(f"the wire cannot be trusted: {event['reason']}", unproven=True)
     for record in scene.of_kind("aborted"):
         yield Doubt(f"the scenario could not go on: {record['error']}", unproven=True)
+
+
+def _kept_idle(scene: Scene) -> Iterator[Doubt]:
+    """Clients that were to be served, and had to wait until they could be taken for idle.
+
+    What they were to show was not shown, so this is no mere slowness.
+    """
+    promise = scene.header["promises"].get("idle_timeout_s")
+    for name, group in scene.groups.items():
+        if group["must"] != "served" or name in scene.bystander_groups:
+            continue
+        rested = max((kept_idle(scene, report) for report in scene.reports_of(name)), default=0.0)
+        if rested:
+            yield Doubt(
+                f"harness too slow: {name} was kept waiting for {rested:.1f} s, and the subject "
+                f"promises to end who is idle for {promise:g} s",
+                unproven=True,
+            )
 
 
 def _slow(scene: Scene) -> Iterator[Doubt]:

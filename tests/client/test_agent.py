@@ -158,6 +158,20 @@ def test_pause_resume_finish(agent: Agent, echo: Address) -> None:
     assert report["outcome"] == "ok"
 
 
+def test_a_wait_for_go_is_a_rest(agent: Agent, echo: Address) -> None:
+    steps = script({"do": "wait", "go": "on", "mark": "waits"}, ASK)
+    agent.ask("play", group="g", script=steps, target=echo, log=False)
+    agent.ask("await", group="g", mark="waits", within_s=5)
+    [report] = agent.ask("report", group="g")["connections"]
+    [[_, over]] = report["silent"]
+    assert over is None
+    agent.ask("go", group="g", signal="on")
+    agent.ask("await", group="g", mark="ended", within_s=5)
+    [report] = agent.ask("report", group="g")["connections"]
+    [[since, over]] = report["silent"]
+    assert since < over
+
+
 def test_pause_cannot_rest_a_stuck_one(agent: Agent) -> None:
     with serving(servers.never_answers) as target:
         repeat = {"do": "repeat", "steps": [{**ASK, "within_s": 60}]}

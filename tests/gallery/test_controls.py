@@ -23,6 +23,8 @@ from tests.gallery.servers import (
     read_to_end,
     reset,
     running,
+    start,
+    stop,
     until,
 )
 
@@ -182,12 +184,12 @@ def test_urgent_data_does_no_harm(script: Path) -> None:
 
 @everyone
 def test_can_be_started_again_after_a_crash(script: Path) -> None:
-    from tests.gallery.servers import start, stop
-
     with running(script) as first, first.connect() as client:
         ask(client, b"hello\n")
         first.process.kill()
         first.process.wait()
+        # Children that die with it take a moment, in which the listener is theirs.
+        until(lambda: first.rows("LISTEN") == 0, "nobody listens any more")
         second = start(load(script.with_suffix(".toml")), first.host, first.port)
         try:
             with second.connect() as other:

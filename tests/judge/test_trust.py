@@ -173,3 +173,36 @@ def test_a_playing_that_broke_off_has_no_end_and_is_judged_all_the_same() -> Non
     seen.snapshot("last", row(client(0)))
     seen.lab("aborted", error="probe: wait: it has ended")
     assert seen.judged().level is Level.UNKNOWN
+
+
+def kept_waiting(rested_s: float, must: str = "served", kind: str = "eof") -> Judgement:
+    """One that was cut off after it had waited so long for its signal, of 2 s promised."""
+    seen = Observed(idle_timeout_s=2)
+    seen.group("one", must=must)
+    since = seen.t
+    seen.t += rested_s
+    failure = {"kind": kind, "step": "4", "detail": "", "errno": None}
+    seen.report("one#0", "failed", failure, silent=[[since, since + rested_s]])
+    seen.end()
+    return seen.judged()
+
+
+def test_who_was_kept_waiting_may_have_been_ended_for_it() -> None:
+    judgement = kept_waiting(2.0)
+    assert judgement.reply.level is Level.UNKNOWN
+    assert judgement.doubts == (
+        "harness too slow: one was kept waiting for 2.0 s, and the subject promises to end who is "
+        "idle for 2 s",
+    )
+
+
+def test_a_short_wait_is_no_doubt() -> None:
+    assert kept_waiting(1.3).reply.level is Level.FAILED
+
+
+def test_who_need_not_be_served_is_no_doubt() -> None:
+    assert kept_waiting(2.0, must="nothing").level is Level.OK
+
+
+def test_a_wait_is_no_doubt_about_who_had_no_answer() -> None:
+    assert kept_waiting(2.0, kind="late").reply.level is Level.FAILED
