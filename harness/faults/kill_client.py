@@ -10,6 +10,9 @@ from harness.faults.base import Fault, Seen, Unproven, register
 if TYPE_CHECKING:
     from harness.lab import Lab
 
+# SIGKILL is delivered when the process is next scheduled, and its end is told by its keeper.
+DIES_WITHIN_S = 3.0
+
 
 @register
 @dataclass
@@ -25,7 +28,7 @@ class KillClient(Fault):
     def inject(self, lab: Lab) -> Seen:
         process = lab.client(self.client).process
         process.signal("SIGKILL")
-        status = process.wait(0.0)
+        status = process.wait(DIES_WITHIN_S)
         if status is None:
             raise Unproven("kill-client: the client's process was not seen dead")
         lab.forget_client(self.client)

@@ -192,7 +192,7 @@ def _is_told_off(failure: Record | None) -> bool:
 
 def _shortfall(scene: Scene, name: str, kind: str, guilty: list[Record], total: int) -> Finding:
     first = guilty[0]
-    when = (first.get("failure") or {}).get("t") or scene.end.get("t", 0.0)
+    when = first["closed"] or scene.end.get("t", 0.0)
     evidence = words.listed([words.outcome(report) for report in guilty], "connections")
     near = scene.snapshot_near(when)
     if kind not in WRONG_BYTES:
@@ -259,7 +259,7 @@ def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:
     """(when asked, how long it took) of each request; of one without its reply, so far."""
     waits = [(t, s) for t, s in report["latencies"]]
     if report.get("unanswered") is not None:
-        until = report.get("t", scene.end.get("t", report["unanswered"]))
+        until = report["closed"] or scene.end.get("t", report["unanswered"])
         waits.append((report["unanswered"], until - report["unanswered"]))
     return waits
 
@@ -287,7 +287,7 @@ def _late(
 
 def _unserved_bystander(scene: Scene, report: Record) -> Finding:
     failure = report["failure"]
-    near = scene.snapshot_near(failure.get("t") or scene.end.get("t", 0.0))
+    near = scene.snapshot_near(report["closed"] or scene.end.get("t", 0.0))
     return Finding(
         "reply",
         Level.FAILED,

@@ -99,6 +99,7 @@ class Observed:
             "received": 0,
             "messages": 1,
             "replies": 0,
+            "closed": None,
             "eof": None,
             "reset": None,
             "silent": [],

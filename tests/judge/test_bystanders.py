@@ -80,6 +80,15 @@ def test_a_request_without_its_answer_counts_until_the_end() -> None:
     assert "was in recvfrom on descriptor 9, the connection of 10.91.0.4:50003, for 1.4 s" in told
 
 
+def test_a_request_of_one_that_was_let_go_counts_until_then() -> None:
+    seen = Observed()
+    since = seen.t
+    seen.t += 2.0
+    seen.bystander(outcome="dropped", unanswered=since, closed=since + 0.1)
+    seen.end()
+    assert seen.judged().reply.level is Level.OK
+
+
 def test_a_stall_does_not_rest_on_what_was_not_proven() -> None:
     seen = Observed()
     seen.bystander(latencies=[*USUAL, [50.0, 3.0]])
