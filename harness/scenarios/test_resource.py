@@ -42,14 +42,14 @@ def test_fd_limit(lab: Lab) -> None:
     lab.bystanders.pause("comer")
     limit, outside = crowd_out(lab, spare=2)
     # For a moment each of them is in the accept queue, whatever becomes of it then.
-    kept_out = not outside.reached("in", within_s=BECOMES_KNOWN_S, count=2 + 1)
+    kept_out = are_kept_out(outside)
     if not kept_out:
         # Each client was handed on to another process: here accept fails when nothing is spare.
         outside.go("leave")
         outside.ended()
         lab.heal(limit)
         limit, outside = crowd_out(lab, spare=0)
-        kept_out = not outside.reached("in", within_s=BECOMES_KNOWN_S, count=1)
+        kept_out = are_kept_out(outside)
     lab.prove(
         "accept fails: clients wait in the accept queue, or are turned away",
         kept_out
@@ -66,6 +66,11 @@ def test_fd_limit(lab: Lab) -> None:
     outside.go("leave")
     outside.ended(within_s=20)
     lab.expect_removed(inside, outside)
+
+
+def are_kept_out(outside: Group) -> bool:
+    """Whether most are not served; a few may find the descriptor of somebody who has just left."""
+    return not outside.reached("in", within_s=BECOMES_KNOWN_S, count=outside.count // 2)
 
 
 def crowd_out(lab: Lab, spare: int) -> tuple[LimitDescriptors, Group]:
