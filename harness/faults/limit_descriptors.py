@@ -17,15 +17,14 @@ HELPER_WITHIN_S = 10.0
 @register
 @dataclass
 class LimitDescriptors(Fault):
-    """The soft RLIMIT_NOFILE of every process of the subject, lowered while it runs.
+    """The soft RLIMIT_NOFILE of every process of the subject that accepts, lowered while it runs.
 
-    `spare`: how many more descriptors are allowed than the highest number in use by a process that
-    accepts; others keep what they have.
+    `spare`: how many more descriptors each is allowed than the highest number that it uses.
     """
 
     name = "limit-descriptors"
     what = "the subject's limit of open files is lowered while it runs"
-    shown_by = "the limit of every process is read back"
+    shown_by = "the limit of every process that accepts is read back"
     needs = ("descriptor-limit",)
 
     spare: int
@@ -38,28 +37,30 @@ class LimitDescriptors(Fault):
             if row["state"] == "LISTEN"
             for pid, _ in row["owners"]
         }
-        highest = max(
-            int(fd)
+        limits = {
+            process["pid"]: max(map(int, process["fds"])) + 1 + self.spare
             for process in snapshot["processes"]
             if process["pid"] in listening
-            for fd in process["fds"]
-        )
-        before = set_limit(lab, highest + 1 + self.spare)
+        }
+        before: dict[str, int] = {}
+        for pid, limit in limits.items():
+            before |= set_limit(lab, limit, pids=[pid])
         self._before = max(before.values())
-        return {"limit": highest + 1 + self.spare, "before": before}
+        return {"limits": limits, "before": before}
 
     def heal(self, lab: Lab) -> Seen:
+        # Children that were forked meanwhile have the low limit, too.
         return {"limit": self._before, "before": set_limit(lab, self._before)}
 
 
-def set_limit(lab: Lab, descriptors: int) -> dict[str, int]:
-    """Set the limit of every process of the subject, read it back, and say what it was before.
+def set_limit(lab: Lab, descriptors: int, **which: list[int]) -> dict[str, int]:
+    """Set the limit of these processes of the subject, read it back, and say what it was before.
 
-    A hardened probe may not touch another user's process: then it says which helper must be run as
-    that user, and looks again.
+    `pids`: of which; of all, if not given. A hardened probe may not touch another user's process:
+    then it says which helper must be run as that user, and looks again.
     """
     try:
-        return dict(lab.probe.request("limit", nofile=descriptors)["before"])
+        return dict(lab.probe.request("limit", nofile=descriptors, **which)["before"])
     except Refused as refused:
         if "run" not in refused.answer:
             raise
@@ -68,5 +69,5 @@ def set_limit(lab: Lab, descriptors: int) -> dict[str, int]:
     if helper.wait(HELPER_WITHIN_S) != 0:
         said = helper.read()[1].decode("utf-8", "backslashreplace").strip()[-200:]
         raise Unproven(f"limit-descriptors: the helper failed: {said}")
-    lab.probe.request("limit", nofile=descriptors)
+    lab.probe.request("limit", nofile=descriptors, **which)
     return dict(answer["before"])

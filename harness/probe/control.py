@@ -101,11 +101,16 @@ class Control:
     def _limit(self, request: Request) -> Results:
         reader = Fields(request)
         soft = reader.take("nofile", fields.whole)
+        chosen = reader.take("pids", fields.numbers, None)
         reader.end()
         before: dict[int, int] = {}
         refused: dict[int, PermissionError] = {}
         # A process that forks while it is limited hands the old limit to its child: look again.
-        while missed := [one.pid for one in self._living() if one.pid not in before | refused]:
+        while missed := [
+            one.pid
+            for one in self._living()
+            if one.pid not in before | refused and (chosen is None or one.pid in chosen)
+        ]:
             for pid in missed:
                 try:
                     before[pid] = limit.lower(pid, soft)
@@ -116,7 +121,7 @@ class Control:
         if refused:
             raise self._refusal(soft, before, refused)
         if not before:
-            raise RequestError("the subject has no process running")
+            raise RequestError("no such process of the subject is running")
         return {"before": before}
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import Any
 from harness.clients import Group
 from harness.faults.limit_descriptors import LimitDescriptors
 from harness.faults.stop_subject import StopSubject
-from harness.lab import Lab
+from harness.lab import AT_ONCE_S, Lab
 from harness.scenario import scenario, too_impatient
 from harness.steps import ask, close, connect, flood, hang, repeat, wait
 
@@ -47,6 +47,7 @@ def test_fd_limit(lab: Lab) -> None:
         # Each client was handed on to another process: here accept fails when nothing is spare.
         outside.go("leave")
         outside.ended()
+        lab.probe.sees(lab.gone(outside), within_s=AT_ONCE_S)
         lab.heal(limit)
         limit, outside = crowd_out(lab, spare=0)
         kept_out = are_kept_out(outside)
@@ -70,7 +71,7 @@ def test_fd_limit(lab: Lab) -> None:
 
 def are_kept_out(outside: Group) -> bool:
     """Whether most are not served; a few may find the descriptor of somebody who has just left."""
-    return not outside.reached("in", within_s=BECOMES_KNOWN_S, count=outside.count // 2)
+    return not outside.reached("in", within_s=BECOMES_KNOWN_S, count=outside.count * 3 // 4)
 
 
 def crowd_out(lab: Lab, spare: int) -> tuple[LimitDescriptors, Group]:

@@ -67,7 +67,7 @@ def test_line_too_long_is_refused_and_skipped(probe: Driver, more: int) -> None:
         ("freeze", {}, "the subject has no process running"),
         ("thaw", {}, "the subject has no process running"),
         ("limit", {"nofile": -1}, "field nofile: must be a whole number from 0"),
-        ("limit", {"nofile": 100}, "the subject has no process running"),
+        ("limit", {"nofile": 100}, "no such process of the subject is running"),
         ("activity", {"within_s": 1}, "field every_s: is missing"),
         ("activity", {"within_s": 1, "every_s": 0}, "field every_s: must be at least"),
     ],

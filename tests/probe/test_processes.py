@@ -156,8 +156,17 @@ def test_limit_is_soft_live_and_read_back(probe: Driver) -> None:
     with connected(port, 4):
         # 0, 1, 2, the listener and four connections: the fifth `accept` fails before anybody comes.
         assert probe.event("exited", pid=pid)["status"] == 1
-    with pytest.raises(Refused, match="has no process running"):
+    with pytest.raises(Refused, match="no such process of the subject"):
         probe.ask("limit", nofile=500)
+
+
+def test_limit_of_some_leaves_the_others(probe: Driver) -> None:
+    first, _ = probe.subject("keep", nofile=500)
+    second, _ = probe.subject("keep", nofile=500)
+    assert probe.ask("limit", nofile=8, pids=[second])["before"] == {str(second): 500}
+    assert resource.prlimit(first, resource.RLIMIT_NOFILE) == (500, 500)
+    with pytest.raises(Refused, match="no such process of the subject"):
+        probe.ask("limit", nofile=8, pids=[1 << 22])
 
 
 def test_limit_above_the_hard_one_is_refused(probe: Driver) -> None:
