@@ -84,12 +84,11 @@ class Group:
         return True
 
     def prove(self, claim: str, **bounds: Any) -> None:
-        """Prove that the socket of each is within the bounds in the subject's kernel.
+        """Prove that the sockets of all are within the bounds in the subject's kernel, at once.
 
         They are those of the probe's condition `queue`, as `send_q_at_least=1`.
         """
-        for peer in self.peers():
-            self.lab.prove_by(claim, {"queue": {"peer": peer, **bounds}})
+        self.lab.prove_by(claim, {"queue": {"peers": self.peers(), **bounds}})
 
     def drop(self) -> None:
         """Close what is left of them."""

@@ -131,15 +131,19 @@ def test_connections_by_state(probe: Driver) -> None:
 
 def test_queue_by_bounds_and_states(probe: Driver) -> None:
     _, port = probe.subject("keep")
-    with connected(port) as (client,):
+    with connected(port, 2) as (client, other):
         client.sendall(b"x" * 10)
-        queue = {"peer": name(client), "port": port, "recv_q_at_least": 10}
+        queue = {"peers": [name(client)], "port": port, "recv_q_at_least": 10}
         probe.wait({"queue": queue})
         probe.wait({"queue": queue | {"bytes_received_at_most": 10}}, within_s=0)
         probe.wait({"queue": queue | {"states": ["ESTABLISHED"]}}, within_s=0)
         for more in ({"recv_q_at_most": 9}, {"send_q_at_least": 1}, {"states": ["CLOSE-WAIT"]}):
             assert "is ESTABLISHED with recv_q 10" in not_yet(probe, {"queue": queue | more})
-    absent = {"queue": {"peer": ["127.0.0.1", 1], "recv_q_at_least": 0}}
+        both = {"queue": queue | {"peers": [name(client), name(other)]}}
+        assert f"{name(other)[1]} is ESTABLISHED with recv_q 0" in not_yet(probe, both)
+        other.sendall(b"y" * 10)
+        probe.wait(both)
+    absent = {"queue": {"peers": [["127.0.0.1", 1]], "recv_q_at_least": 0}}
     assert "there is no connection with 127.0.0.1:1" in not_yet(probe, absent)
 
 

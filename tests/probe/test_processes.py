@@ -43,7 +43,7 @@ def test_what_a_process_is(probe: Driver) -> None:
 def test_stuck_in_send_on_the_descriptor_of_a_client(probe: Driver) -> None:
     pid, port = probe.subject("send_for_ever")
     with connected(port) as (client,):
-        full = {"queue": {"peer": name(client), "send_q_at_least": 1}}
+        full = {"queue": {"peers": [name(client)], "send_q_at_least": 1}}
         snapshot = probe.wait(full)
         thread = stuck_thread(probe, pid, "sendto")
         (row,) = [row for row in snapshot["sockets"] if row["peer"] == name(client)]

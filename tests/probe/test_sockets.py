@@ -38,7 +38,7 @@ def test_connection_with_its_owner_queues_and_info(probe: Driver) -> None:
     pid, port = probe.subject("keep")
     with connected(port) as (client,):
         client.sendall(b"x" * 1000)
-        snapshot = probe.wait({"queue": {"peer": name(client), "recv_q_at_least": 1000}})
+        snapshot = probe.wait({"queue": {"peers": [name(client)], "recv_q_at_least": 1000}})
         (row,) = rows(snapshot, "ESTABLISHED")
         assert row["peer"] == name(client)
         assert row["local"] == ["127.0.0.1", port]

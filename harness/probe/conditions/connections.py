@@ -169,13 +169,13 @@ class Connections(Condition):
 
 
 class Queue(Condition):
-    """One connection's row: its queues and counts are within bounds, its state is one of these."""
+    """Each connection's row: its queues and counts are within bounds, its state is one of these."""
 
     COLUMNS = ("recv_q", "send_q", "not_sent", "unacked", "retransmits", "bytes_received")
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = maybe_endpoint(data)
-        self._peer = data.take("peer", fields.address)
+        self._peers = data.take("peers", fields.addresses)
         self._least = self._bounds(data, "at_least")
         self._most = self._bounds(data, "at_most")
         every = sorted(set(STATES.values()))
@@ -191,10 +191,15 @@ class Queue(Condition):
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def look(self, view: View) -> Seen:
-        rows = _rows(view, self.endpoint, info=True)
-        row = next((row for row in rows if row.peer == self._peer), None)
-        if row is None:
-            return Seen(False, f"there is no connection with {name(self._peer)}")
+        rows = {row.peer: row for row in _rows(view, self.endpoint, info=True)}
+        absent = [name(peer) for peer in sorted(self._peers) if peer not in rows]
+        if absent:
+            return Seen(False, f"there is no connection with {brief(absent)}")
+        seen = [self._look_at(rows[peer]) for peer in sorted(self._peers)]
+        short = [one for one in seen if not one.holds]
+        return Seen(not short, brief([one.words for one in short or seen]))
+
+    def _look_at(self, row: Row) -> Seen:
         values = {name: self._value(row, name) for name in self.COLUMNS}
         holds = row.state in self._states and all(
             between(values[name], self._least.get(name, 0), self._most.get(name))
@@ -202,7 +207,7 @@ class Queue(Condition):
         )
         asked = [name for name in self.COLUMNS if name in self._least or name in self._most]
         seen = ", ".join(f"{name} {values[name]}" for name in asked)
-        return Seen(holds, f"{name(self._peer)} is {row.state} with {seen}")
+        return Seen(holds, f"{name(row.peer)} is {row.state} with {seen}")
 
     @staticmethod
     def _value(row: Row, name: str) -> int | None:
