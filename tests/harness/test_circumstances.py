@@ -196,8 +196,8 @@ def test_readable_and_reset_without_the_reset(
     assert "the reset arrived" in doubt_of(outcome)
 
 
-def test_readable_and_reset_without_the_stop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(StopSubject, "inject", unfrozen)
+def test_readable_and_reset_without_words(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead(monkeypatch, says_nothing)
     hopeless(monkeypatch, "data arrived")
     outcome = play(stage, of_the_catalogue("disconnect.readable-and-reset"))
     assert "data arrived" in doubt_of(outcome)
