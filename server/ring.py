@@ -17,6 +17,7 @@ import errno
 import mmap
 import os
 import struct
+import time
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,10 @@ ENTRIES = 4096
 BUFFERS = 256
 BUFFER_SIZE = 2**14
 _POOL = 1
+
+_TAKEN_DOWN_S = 1.0
+"""The queues count against RLIMIT_MEMLOCK until the kernel has taken their ring down, which is a
+while after it was closed. So where the limit has room for one, a second has to wait for that."""
 
 # One number each on all architectures that Python runs on.
 _SYS_IO_URING_ENTER = 426
@@ -130,9 +135,7 @@ class Ring:
         self._lib: Any = import_module("liburing")
         lib = self._lib
         self._ring = lib.Ring()
-        # Completions are worked out when this thread asks for them, and not in between.
-        flags = lib.IORING_SETUP_SINGLE_ISSUER | lib.IORING_SETUP_DEFER_TASKRUN
-        lib.io_uring_queue_init(ENTRIES, self._ring, flags | lib.IORING_SETUP_SUBMIT_ALL)
+        self._init()
         self._entry = lib.Cqe()
         self._get_sqe = lib.io_uring_get_sqe
         self._prep_send = lib.io_uring_prep_send
@@ -140,6 +143,20 @@ class Ring:
         self.MORE: int = lib.IORING_CQE_F_MORE
         """Completion flag: the operation goes on and will complete again."""
         self._pool = _Pool(self._ring.ring_fd)
+
+    def _init(self) -> None:
+        lib = self._lib
+        # Completions are worked out when this thread asks for them, and not in between.
+        flags = lib.IORING_SETUP_SINGLE_ISSUER | lib.IORING_SETUP_DEFER_TASKRUN
+        deadline = time.monotonic() + _TAKEN_DOWN_S
+        while True:
+            try:
+                lib.io_uring_queue_init(ENTRIES, self._ring, flags | lib.IORING_SETUP_SUBMIT_ALL)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOMEM or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Give the ring back; whatever is still going on is cancelled."""

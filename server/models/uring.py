@@ -13,6 +13,7 @@ the kernel would keep it open for them.
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from contextlib import suppress
 
@@ -311,6 +312,9 @@ def unavailable() -> str | None:
     except ImportError:
         return "the package liburing is not installed"
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] // 1024
+            return f"io_uring's queues need more memory than RLIMIT_MEMLOCK allows, {limit} KiB"
         return f"this kernel refuses io_uring ({errors.name(error.errno)})"
     return None
 

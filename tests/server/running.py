@@ -42,7 +42,11 @@ class Server:
     """
 
     def __init__(
-        self, *flags: str, stdin: int = subprocess.DEVNULL, log_lines: int | None = None
+        self,
+        *flags: str,
+        stdin: int = subprocess.DEVNULL,
+        log_lines: int | None = None,
+        before_exec: Callable[[], None] | None = None,
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server", "--port", "0", *flags],
@@ -50,6 +54,7 @@ class Server:
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=before_exec,
         )
         self._events: list[Event] = []
         self._news = Condition()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,11 +16,35 @@ from server.settings import parse
 from tests.ipv6 import needs_ipv6
 from tests.server.running import ROOT, Server
 
+needs_uring = pytest.mark.skipif(
+    models.load("uring").unavailable() is not None, reason="uring cannot run here"
+)
 
-def run(*flags: str) -> subprocess.CompletedProcess[str]:
+PR_CAPBSET_DROP, CAP_IPC_LOCK = 24, 14
+
+
+def run(
+    *flags: str, before_exec: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a server that is expected to end by itself."""
-    command = [sys.executable, "-m", "server", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10)
+    return subprocess.run(
+        [sys.executable, "-m", "server", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        preexec_fn=before_exec,
+    )
+
+
+def locking_at_most(kib: int) -> Callable[[], None]:
+    """For a process to be: it may lock so much memory, and is nobody whom no limit binds."""
+
+    def before_exec() -> None:
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK)
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (kib * 1024, kib * 1024))
+
+    return before_exec
 
 
 @pytest.mark.parametrize(
@@ -84,6 +110,22 @@ def test_a_model_that_cannot_run_here_says_why_and_ends_with_status_2(
     assert main() == 2
     said = capsys.readouterr().err
     assert said == "server: argument --model: uring cannot run here: the kernel is too old\n"
+
+
+@needs_uring
+def test_uring_says_that_it_may_not_lock_enough_memory() -> None:
+    ended = run("--model", "uring", before_exec=locking_at_most(64))
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "server: argument --model: uring cannot run here: io_uring's queues need more memory than"
+        " RLIMIT_MEMLOCK allows, 64 KiB\n"
+    )
+
+
+@needs_uring
+def test_uring_runs_where_its_queues_fit_once(start: Callable[..., Server]) -> None:
+    server = start("--model", "uring", before_exec=locking_at_most(512))
+    assert server.connect().ask(b"hello") == b"hello"
 
 
 @pytest.mark.parametrize(
