@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.backends.base import BackendError, LabNodes
 from harness.channel import ChannelError, Refused
 from harness.faults.base import Unproven
+from harness.judge.cleanup import MEMORY_NOISE
 from harness.lab import AT_ONCE_S, LEEWAY_S, Lab
 from harness.observations import Recorder
 from harness.steps import ask, close, connect
@@ -22,6 +23,9 @@ BROKEN = (ChannelError, BackendError, OSError)
 
 # How the probe's refusal begins when it is the subject's command that cannot be started.
 NO_PROGRAM = "field argv:"
+
+# Memory that grows is looked at for so many rounds at the most.
+MOST_ROUNDS = 10
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
@@ -44,6 +48,7 @@ class Attempt:
     ) -> None:
         self.playing = playing
         self.sees_packets = sees_packets
+        self._sizes: list[int] = []
         by_nature = playing.by_nature
         self.lab = Lab(
             nodes,
@@ -108,7 +113,9 @@ class Attempt:
     def _play_rounds(self) -> None:
         lab = self.lab
         lab.bystanders.gather()
-        for number in range(1, self.playing.scenario.rounds + 1):
+        number = 0
+        while number < self.playing.scenario.rounds or self._grows(number):
+            number += 1
             lab.begin_round(number)
             self.playing.scenario.body(lab)
             if lab.life.is_over:
@@ -118,6 +125,14 @@ class Attempt:
             if not clean:  # what is left grows with each round, and says nothing new
                 break
         lab.look_at_cpu("after the scenario")
+
+    def _grows(self, rounds: int) -> bool:
+        """Whether memory has grown in the last two rounds, so that more must show if it ever stops.
+
+        A runtime that collects its garbage grows for a while before it does so.
+        """
+        first, second, third = self._sizes[-3:] if len(self._sizes) >= 3 else (0, 0, 0)
+        return rounds < MOST_ROUNDS and min(third - second, second - first) > MEMORY_NOISE
 
     def _settle(self) -> bool:
         """The round is over: service goes on, and whether nothing is left but the bystanders."""
@@ -138,7 +153,8 @@ class Attempt:
         condition = lab.only_bystanders()
         held = lab.probe.sees(condition, AT_ONCE_S + LEEWAY_S)
         label = f"round {lab.round}"
-        lab.probe.snapshot(label)
+        snapshot = lab.probe.snapshot(label)
+        self._sizes.append(sum(process["rss"] for process in snapshot["processes"]))
         lab.record(
             "settled",
             label=label,

@@ -90,6 +90,10 @@ class Group:
         """
         self.lab.prove_by(claim, {"queue": {"peers": self.peers(), **bounds}})
 
+    def shows(self, within_s: float = 1.0, **bounds: Any) -> bool:
+        """Whether the sockets of all come to be within such bounds in time, at once."""
+        return self.lab.probe.sees({"queue": {"peers": self.peers(), **bounds}}, within_s)
+
     def drop(self) -> None:
         """Close what is left of them."""
         self.client.channel.request("drop", group=self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from harness.channel import Refused
@@ -19,7 +20,8 @@ HELPER_WITHIN_S = 10.0
 class LimitDescriptors(Fault):
     """The soft RLIMIT_NOFILE of every process of the subject that accepts, lowered while it runs.
 
-    `spare`: how many more descriptors each is allowed than the highest number that it uses.
+    `spare`: how many more descriptors each may open. Numbers that were left free below those in use
+    are counted, since they are given out first.
     """
 
     name = "limit-descriptors"
@@ -38,7 +40,7 @@ class LimitDescriptors(Fault):
             for pid, _ in row["owners"]
         }
         limits = {
-            process["pid"]: max(map(int, process["fds"])) + 1 + self.spare
+            process["pid"]: limit_for({int(fd) for fd in process["fds"]}, self.spare)
             for process in snapshot["processes"]
             if process["pid"] in listening
         }
@@ -51,6 +53,12 @@ class LimitDescriptors(Fault):
     def heal(self, lab: Lab) -> Seen:
         # Children that were forked meanwhile have the low limit, too.
         return {"limit": self._before, "before": set_limit(lab, self._before)}
+
+
+def limit_for(used: set[int], spare: int) -> int:
+    """The limit under which so many descriptors are free beside those in use."""
+    free = (number for number in count() if number not in used)
+    return next(islice(free, spare, None))
 
 
 def set_limit(lab: Lab, descriptors: int, **which: list[int]) -> dict[str, int]:

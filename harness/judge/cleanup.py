@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.judge import words
+from harness.judge.cookies import made_of_cookies
 from harness.judge.scene import Record, Scene
 from harness.judge.verdict import Finding, Level
 
@@ -60,6 +61,9 @@ def _removals(scene: Scene) -> Iterator[Finding]:
             continue
         snapshot = scene.snapshot_before(record["t"]) or {"sockets": [], "processes": []}
         left = leftovers(scene, snapshot, record["peers"], record["inodes"])
+        if not left and (made := made_of_cookies(scene, snapshot)):
+            yield _nobodys(scene, made)
+            continue
         yield Finding(
             "cleanup",
             Level.FAILED,
@@ -79,8 +83,10 @@ def leftovers(
 ) -> list[str]:
     """What the subject still holds of these connections, each in words."""
     wanted = {tuple(peer) for peer in peers}
-    left, told = [], set()
+    left, told = [], {row["inode"] for row in made_of_cookies(scene, snapshot)}
     for row in snapshot["sockets"]:
+        if row["inode"] in told and row["inode"]:
+            continue
         if row["peer"] and tuple(row["peer"]) in wanted and (row["owners"] or row["inode"]):
             left.append(words.socket(scene, row))
             told.add(row["inode"])
@@ -95,6 +101,17 @@ def leftovers(
 
 
 NEVER_ACCEPTED = ("ESTABLISHED", "CLOSE_WAIT", "CLOSE-WAIT")
+
+
+def _nobodys(scene: Scene, made: list[Record]) -> Finding:
+    return Finding(
+        "cleanup",
+        Level.INFORMATIONAL,
+        "SYN cookies",
+        f"{len(made)} connections were made by the server's kernel, out of SYN cookies, for "
+        "clients that had left: nobody can tell the server",
+        tuple(words.listed([words.socket(scene, row) for row in made], "sockets")),
+    )
 
 
 def held(snapshot: Record) -> Iterator[tuple[int, str, int]]:
@@ -138,6 +155,7 @@ def _strangers(
     scene: Scene, snapshot: Record, peers: list[list[object]], inodes: list[int]
 ) -> list[str]:
     allowed, known = {tuple(peer) for peer in peers}, set(inodes)
+    known |= {row["inode"] for row in made_of_cookies(scene, snapshot)}
     left, told = [], set()
     for row in snapshot["sockets"]:
         told.add(row["inode"])

@@ -172,7 +172,9 @@ def _unkind_ends(name: str, reports: list[Record]) -> Iterator[Finding]:
     reset = [
         report
         for report in reports
-        if report["reset"] or (report["failure"] or {}).get("kind") in ("reset", "broken-pipe")
+        # A reset that came after the end takes nothing away from who has read up to the end.
+        if not report["eof"]
+        and (report["reset"] or (report["failure"] or {}).get("kind") in ("reset", "broken-pipe"))
     ]
     if reset:
         yield Finding(

@@ -6,7 +6,7 @@ from harness.faults.kill_client import KillClient
 from harness.faults.stop_subject import StopSubject
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.scenarios.victims import leave, mid_message, mid_reply, victims
+from harness.scenarios.victims import leave, mid_message, mid_reply, mid_reply_heard_out, victims
 from harness.steps import ask, close, connect, half_close, read, reset, send, wait
 
 
@@ -102,7 +102,8 @@ def test_rst_mid_message(lab: Lab) -> None:
     rounds=3,
 )
 def test_fin_mid_reply(lab: Lab) -> None:
-    closers = mid_reply(lab, "closer", end=[half_close(), wait("end", mark="half"), close()])
+    end = [half_close(), wait("end", mark="half"), close()]
+    closers = mid_reply_heard_out(lab, "closer", end=end)
     lab.trigger(closers)
     closers.go()
     closers.reached("half")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
+from harness.scenarios.victims import SMALL_WINDOW
 from harness.steps import ask, close, connect, expect, flood, hang, send, wait
 
 CLIENTS = 4
 
 # So wide that what is in flight is soon through once it is read, on a busy machine too.
 WINDOW = 64 << 10
+
+# What a client with a small window cannot have received all of.
+SHORT = 32 << 10
 
 
 @scenario(
@@ -23,13 +27,14 @@ WINDOW = 64 << 10
 )
 def test_sigterm(lab: Lab) -> None:
     promise = lab.promises.graceful_stop_s or 0.0
-    # One line, so that the server must have read it whole, and longer than the kernels can hold.
+    # One line, so that the server must have read it whole, and longer than the kernels can hold; of
+    # lines that are too short for that, several, of which it need not have read the last.
     size = min(lab.largest, 8 << 20)
     in_flight = lab.play(
         "in-flight",
-        connect(receive_buffer=WINDOW),
+        connect(receive_buffer=min(WINDOW, max(size // 4, SMALL_WINDOW))),
         {"do": "read", "on": False},
-        send(size=size),
+        send(size=size, times=max(1, SHORT // size)),
         wait("go", mark="ready"),
         {"do": "read", "on": True},
         expect(within_s=promise + LEEWAY_S),

@@ -5,9 +5,14 @@ from __future__ import annotations
 from harness.clients import Group
 from harness.lab import Lab
 from harness.scenario import scenario
+from harness.scenarios.victims import SMALL_WINDOW
 from harness.steps import Step, ask, close, connect, expect, flood, half_close, idle, send, wait
 
 MIB = 1 << 20
+
+# The receive buffer of who does not read; what one with a small one cannot have received all of.
+WINDOW = 16 << 10
+SHORT = 32 << 10
 
 
 @scenario(
@@ -62,7 +67,9 @@ def test_half_close(lab: Lab) -> None:
     connections=lambda case: 4,
 )
 def test_half_close_unread(lab: Lab) -> None:
-    short = unread(lab, "short", send(size=min(lab.largest, 192 << 10)), half_close())
+    size = min(lab.largest, 192 << 10)
+    said = send(size=size, times=max(1, SHORT // size))
+    short = unread(lab, "short", said, half_close(), window=min(size // 4, WINDOW))
     long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
     lab.trigger(short, long)
     for group in (short, long):
@@ -78,11 +85,11 @@ def test_half_close_unread(lab: Lab) -> None:
     lab.expect_removed(short, long)
 
 
-def unread(lab: Lab, name: str, *said: Step) -> Group:
+def unread(lab: Lab, name: str, *said: Step, window: int = WINDOW) -> Group:
     """Clients that say all this while they do not read, and read when told to."""
     group = lab.play(
         name,
-        connect(receive_buffer=16384),
+        connect(receive_buffer=max(window, SMALL_WINDOW)),
         {"do": "read", "on": False},
         wait("go", mark="ready"),
         *said,

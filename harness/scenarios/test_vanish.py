@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.clients import Group
 from harness.faults.cable import Cable
 from harness.faults.freeze_client import FreezeClient
 from harness.faults.vanish import Vanish
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
-from harness.scenarios.victims import SMALL_WINDOW, mid_message, mid_reply, unread_request, victims
-from harness.steps import ask, flood, half_close, reset
+from harness.scenarios.victims import (
+    SMALL_WINDOW,
+    mid_message,
+    mid_reply,
+    mid_reply_heard_out,
+    victims,
+)
+from harness.steps import ask, flood, half_close, hang, reset
 
 KEEPALIVE = ("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE")
 
@@ -144,10 +152,14 @@ def test_frozen(lab: Lab) -> None:
 )
 def test_zero_window(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s or 0.0
-    ended = lab.case
-    asked = [*unread_request(lab), half_close()] if ended else [flood(8 << 20, 16 << 10)]
-    group = victims(lab, "never-reader", *asked, end=[], count=4, window=SMALL_WINDOW)
-    half = {"states": ["CLOSE-WAIT", "LAST-ACK"]} if ended else {}
+    half: dict[str, Any] = {}
+    if lab.case:
+        half["states"] = ["CLOSE-WAIT", "LAST-ACK"]
+        group = mid_reply_heard_out(lab, "never-reader", end=[half_close(), hang()])
+        group.go()
+    else:
+        asked = flood(8 << 20, 16 << 10)
+        group = victims(lab, "never-reader", asked, end=[], window=SMALL_WINDOW, count=4)
     group.prove("unsent bytes behind a closed window", send_q_at_least=1, **half)
     lab.trigger(group)
     lab.expect_removed(group, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")

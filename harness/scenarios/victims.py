@@ -73,6 +73,23 @@ def mid_reply(
     return group
 
 
+def mid_reply_heard_out(lab: Lab, name: str, *, end: list[Step], count: int = 4) -> Group:
+    """The same, and everything that they said has arrived, so that the end behind it can arrive.
+
+    Who does not read while it writes, and has a small receive buffer, never gets all of several
+    messages: it is asked for one.
+    """
+    asked = unread_request(lab)
+    group = victims(lab, name, *asked, end=end, count=count, window=SMALL_WINDOW)
+    said = sum((step["size"] + 1) * step.get("times", 1) for step in asked if "size" in step)
+    if not group.shows(bytes_received_at_least=said):
+        group.drop()
+        asked = [read(False), send(size=min(lab.largest, LONG_REPLY))]
+        group = victims(lab, f"{name}-of-one", *asked, end=end, count=count, window=SMALL_WINDOW)
+    group.prove("mid-reply: unsent bytes in the server's socket", send_q_at_least=1)
+    return group
+
+
 def unread_request(lab: Lab) -> list[Step]:
     """Asks for more than the kernels hold of it, and does not read."""
     if lab.largest >= LONG_REPLY:

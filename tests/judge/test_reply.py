@@ -239,6 +239,17 @@ def test_an_end_that_was_expected_and_came_as_a_reset_is_not_best_either() -> No
     assert seen.judged().reply.level is Level.NON_STRICT
 
 
+@pytest.mark.parametrize("kind", ["reset", "broken-pipe"])
+def test_a_reset_after_the_orderly_end_takes_nothing_away(kind: str) -> None:
+    seen = Observed()
+    seen.group("over", must="ended", count=2)
+    seen.failed("over#0", kind)
+    seen.records[-1]["connections"][0] |= {"eof": 100.0, "reset": 101.0}
+    seen.report("over#1", eof=100.0, reset=101.0)
+    seen.end()
+    assert seen.judged().reply.level is Level.OK
+
+
 def test_an_end_must_not_take_away_the_replies_that_are_owed() -> None:
     for replies, level in ((2, Level.OK), (1, Level.FAILED)):
         seen = Observed()

@@ -1,0 +1,46 @@
+"""Connections that nobody made: what SYN cookies make of the last packet of a client that has left.
+
+A kernel whose queue of handshakes is full answers a SYN by a cookie and remembers nothing (tcp(7),
+`tcp_syncookies`). While it does so, any acknowledgement whose numbers fit completes a handshake,
+and those of the last one of a connection that has ended still fit: when it arrives twice, the
+server gets a new client, of whom nobody will ever hear, and cannot tell him from the living.
+"""
+
+from __future__ import annotations
+
+from harness.judge.scene import Record, Scene
+
+COUNTER = "SyncookiesRecv"
+
+
+def made_of_cookies(scene: Scene, snapshot: Record) -> list[Record]:
+    """The rows that can only be such: young, silent, and no more than cookies were taken for."""
+    earlier = [s for s in scene.snapshots if s["t"] <= snapshot["t"]]
+    before = next((s for s in reversed(earlier) if s.get("label") == "trigger"), None)
+    if before is None:
+        return []
+    taken = snapshot["counters"].get(COUNTER, 0) - before["counters"].get(COUNTER, 0)
+    known = {row["inode"] for row in before["sockets"]}
+    gone = _left(scene)
+    alone = [
+        row
+        for row in snapshot["sockets"]
+        if row["state"] == "ESTABLISHED"
+        and row["owners"]
+        and row["inode"] not in known
+        and not row["recv_q"]
+        and not row["send_q"]
+        and tuple(row["peer"]) in gone
+    ]
+    return alone if len(alone) <= taken else []
+
+
+def _left(scene: Scene) -> set[tuple[object, ...]]:
+    """The addresses of clients that have ended."""
+    return {
+        tuple(report["local"])
+        for name, report in scene.reports.items()
+        if report["local"]
+        and report["outcome"] != "running"
+        and scene.group_of(name) not in scene.bystander_groups
+    }
