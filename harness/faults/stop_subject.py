@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.channel import Refused
 from harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ class StopSubject(Fault):
     shown_by = "the probe sees all their threads stopped, at first and still when it is healed"
 
     def inject(self, lab: Lab) -> Seen:
-        answer = lab.probe.request("freeze")
+        try:
+            answer = lab.probe.request("freeze")
+        except Refused:
+            # Some of it stands still already, and would keep its clients waiting.
+            lab.probe.request("thaw")
+            raise
         self._since = float(answer["t"])
         return {"stopped": answer["pids"]}
 

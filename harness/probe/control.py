@@ -59,13 +59,13 @@ class Control:
 
     def _freeze(self, request: Request) -> Reply:
         def moves(pid: int) -> bool:
-            return not set(processes.states(pid)) <= set(STOPPED)
+            return not processes.stands(pid)
 
         return self._until_none(request, moves, signal.SIGSTOP, "not stopped")
 
     def _thaw(self, request: Request) -> Reply:
         def stands(pid: int) -> bool:
-            return bool(set(processes.states(pid)) & set(STOPPED))
+            return bool(set(processes.states(pid)) & set(STOPPED)) or processes.stands(pid)
 
         return self._until_none(request, stands, signal.SIGCONT, "not running")
 

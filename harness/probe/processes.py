@@ -185,6 +185,30 @@ def states(pid: int) -> str:
     return found
 
 
+def stands(pid: int) -> bool:
+    """Whether no thread of the process can go on before it is continued."""
+    folder = f"/proc/{pid}/task"
+    for name in os.listdir(folder):
+        try:
+            state = stat(f"{folder}/{name}").state
+            if state not in STOPPED and not (state == "D" and _waits_in_vfork(pid, name)):
+                return False
+        except GONE:
+            continue
+    return True
+
+
+def _waits_in_vfork(pid: int, task: str) -> bool:
+    """Whether a thread waits, deaf to every signal, for a stopped child to become a program.
+
+    Until then the two share their memory (vfork(2)), and the parent's own stop waits too.
+    """
+    call, _ = syscalls.describe(read(f"/proc/{pid}/task/{task}/syscall").decode().strip())
+    return call in ("vfork", "clone", "clone3") and any(
+        one.ppid == pid and one.state in STOPPED for one in every()
+    )
+
+
 def _switches(status: bytes) -> tuple[int, int]:
     counts = {}
     for line in status.splitlines():

@@ -16,6 +16,8 @@ from harness.probe.processes import GONE, Stat, Thread
 from harness.probe.sockets import Row
 from harness.probe.view import Descriptors, Endpoint, Rowless, View
 
+ENDED = {"unreadable": "it ended while it was looked at"}
+
 
 class ThreadMemory:
     """Since when has a thread slept in the very call that it is in?
@@ -51,7 +53,7 @@ def take(
     unlisted = view.unlisted(rows)
     shown = [_row(view, row) for row in rows if _belongs(view, row, endpoint)]
     shown += [_rowless(view, one) for one in unlisted.rowless]
-    found = [_process(view, one, threads) for one in view.processes]
+    found = [told for one in view.processes if (told := _process(view, one, threads))]
     if view.unreadable is None:
         view.memory.forget(rows, view.owners)
     threads.forget({one.pid for one in view.processes})
@@ -104,7 +106,9 @@ def _rowless(view: View, one: Rowless) -> dict[str, Any]:
     }
 
 
-def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
+def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any] | None:
+    """What is told of a process; None if it has ended while it was looked at."""
+
     def cpu_s() -> float:
         return processes.cpu_s(one.pid)
 
@@ -122,7 +126,7 @@ def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
     def threads() -> list[dict[str, Any]]:
         return [_thread(one.pid, found, memory, view.t) for found in processes.threads(one.pid)]
 
-    return {
+    told = {
         "pid": one.pid,
         "ppid": one.ppid,
         "name": one.name,
@@ -134,6 +138,7 @@ def _process(view: View, one: Stat, memory: ThreadMemory) -> dict[str, Any]:
         "fds": _readable(fds),
         "threads": _readable(threads),
     }
+    return None if ENDED in told.values() else told
 
 
 def _thread(pid: int, found: Thread, memory: ThreadMemory, now: float) -> dict[str, Any]:
@@ -158,6 +163,6 @@ def _readable(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except GONE:
-        return {"unreadable": "it ended while it was looked at"}
+        return ENDED
     except OSError as error:
         return {"unreadable": str(error)}

@@ -116,6 +116,21 @@ def fork_without_end() -> NoReturn:
     raise SystemExit
 
 
+def spawn_without_end() -> NoReturn:
+    """Runs one program after the other, each of which it waits for in vfork first."""
+    listener = listen()
+    while listener:
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+    raise SystemExit
+
+
+def wait_in_vfork(fifo: str) -> NoReturn:
+    """Its child becomes a program only when somebody opens the FIFO to write."""
+    listener = listen()
+    os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 9, fifo, 0, 0)])
+    accept_and_keep(listener)
+
+
 def think() -> NoReturn:
     """Two threads: one waits in `accept`, one burns CPU."""
     listener = listen()

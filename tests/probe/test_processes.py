@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +147,31 @@ def test_freeze_catches_those_that_are_being_born(probe: Driver) -> None:
     assert {processes.states(one) for one in frozen} == {"T"}
     probe.wait({"stopped": {}}, within_s=0)
     assert pid in probe.ask("thaw")["pids"]
+
+
+def test_freeze_takes_a_parent_that_is_deaf_until_its_child_becomes_a_program(
+    probe: Driver, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    pid, port = probe.subject("wait_in_vfork", str(fifo))
+    while processes.states(pid) != "D":
+        pass
+    assert len(probe.ask("freeze")["pids"]) == 2
+    probe.wait({"stopped": {}}, within_s=0)
+    probe.ask("thaw")
+    with pytest.raises(Refused, match=f"not stopped: {pid} "):
+        probe.wait({"stopped": {}}, within_s=0)
+    fifo.write_text("go on")
+    with connected(port) as (client,):
+        probe.wait({"accepted": {"port": port, "peers": [name(client)]}})
+
+
+def test_processes_that_end_while_they_are_looked_at_are_left_out(probe: Driver) -> None:
+    probe.subject("spawn_without_end")
+    for _ in range(40):
+        for one in probe.snapshot()["processes"]:
+            assert isinstance(one["threads"], list), one
 
 
 def test_limit_is_soft_live_and_read_back(probe: Driver) -> None:

@@ -53,11 +53,10 @@ class Stopped(Condition):
         moving = {}
         for one in view.living:
             try:
-                states = processes.states(one.pid)
+                if not processes.stands(one.pid):
+                    moving[one.pid] = processes.states(one.pid)
             except processes.GONE:
                 continue
-            if set(states) - set(processes.STOPPED):
-                moving[one.pid] = states
         if not view.living:
             return Seen(False, "there is no process to be stopped")
         seen = brief([f"{pid} ({states})" for pid, states in moving.items()])
