@@ -147,7 +147,6 @@ class Attempt:
         after.ended(within_s=2 * SERVICE_WITHIN_S)
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)
-        lab.collect()
         lab.drop_scripts()
         lab.bystanders.pause()
         condition = lab.only_bystanders()

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any
 
 from harness.backends.base import Process
+from harness.observations import Record, spliced
 
-Record = dict[str, Any]
+Listener = Callable[[Record, bytes], None]
 
 # An op answers within its own `within_s`; past that, the process or the pipe is at fault, not the
 # subject.
@@ -40,15 +40,14 @@ class Channel:
     """Requests to, and events from, one agent or probe.
 
     `listener` is called, from the channel's own reader thread, with every event and every answer
-    (`{"op": …, "request": …, **answer}`), in the order in which they came.
+    (`{"op": …, "request": …, **answer}`), in the order in which they came, and with the same as a
+    line of JSON.
     """
 
-    def __init__(
-        self, name: str, process: Process, listener: Callable[[Record], None] | None = None
-    ) -> None:
+    def __init__(self, name: str, process: Process, listener: Listener | None = None) -> None:
         self.name = name
         self.process = process
-        self._listener = listener or (lambda record: None)
+        self._listener = listener or (lambda record, line: None)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._asked: dict[int, tuple[Record, Future[Record]]] = {}
@@ -154,7 +153,7 @@ class Channel:
     def _take(self, line: bytes) -> None:
         record = json.loads(line)
         if "event" in record:
-            self._listener(record)
+            self._listener(record, line)
             with self._lock:
                 handlers = tuple(self._handlers.get(record["event"], ()))
             for handler in handlers:
@@ -164,7 +163,8 @@ class Channel:
             return
         with self._lock:
             request, future = self._asked.pop(record["id"])
-        self._listener({**record, "op": request["op"], "request": request})
+        asked = {"op": request["op"], "request": request}
+        self._listener({**record, **asked}, spliced(asked, line))
         if record["ok"]:
             future.set_result(record)
         else:

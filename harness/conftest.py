@@ -10,7 +10,6 @@ import pytest
 
 from harness import options, runner
 from harness.errors import UsageError
-from harness.report.terminal import Summary
 from harness.scenario import Scenario
 from harness.stage import Stage
 
@@ -41,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # It imports all of Hypothesis to say that it has nothing to say, and no scenario uses it.
     config.pluginmanager.unregister(name="hypothesispytest")
     if not runner.is_worker(config):
+        from harness.report.terminal import Summary  # workers print no table, and start sooner
+
         config.pluginmanager.register(Summary(config), "iolab-summary")
 
 

@@ -82,12 +82,12 @@ class Lab:
     # The players
 
     def _channel(self, name: str, process: Process) -> Channel:
-        channel = Channel(name, process, lambda record: self._hear(name, record))
+        channel = Channel(name, process, lambda *heard: self._hear(name, *heard))
         channel.ready()
         return channel
 
-    def _hear(self, source: str, record: Record) -> None:
-        self.recorder.add(source, record)
+    def _hear(self, source: str, record: Record, line: bytes) -> None:
+        self.recorder.add(source, record, line)
         if record.get("event") == "waiting":
             # Called from the reader's thread of an agent: the answer is recorded when it comes.
             self.probe.look(f"{record['connection']} waits for its answer")

@@ -67,7 +67,7 @@ def converse(
     """Play the script, made for a person, by the agent in `process`, until that ends."""
     ended = threading.Event()
 
-    def hear(record: Record) -> None:
+    def hear(record: Record, line: bytes) -> None:
         if record.get("event") == "ended":
             tell(record)
             ended.set()

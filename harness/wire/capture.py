@@ -125,12 +125,22 @@ class Capture:
 
         look()
 
-    def newest_first(self, since: float) -> Iterator[list[Record]]:
-        """The packets kept, from `since` (monotonic seconds) on: some hundreds at a time."""
+    def newest_first(
+        self, since: float, peer: tuple[str, int] | None = None
+    ) -> Iterator[list[Record]]:
+        """The packets kept, from `since` (monotonic seconds) on: some hundreds at a time.
+
+        With a `peer` only those of that address; port 0 stands for any.
+        """
+        host = None if peer is None else _packed(peer[0])
         for block in reversed(tuple(self._blocks)):
             if block.last - block.ahead < since:
                 return
-            yield [record for record in reversed(list(_records(block))) if record.t >= since]
+            yield [
+                record
+                for record in reversed(list(_records(block, host)))
+                if record.t >= since and (peer is None or record.is_of(peer))
+            ]
 
     def close(self) -> None:
         """Stop, and let go of what was kept."""
@@ -178,15 +188,24 @@ class Capture:
             self._fault(f"capture: the kernel dropped {drops} packets that nobody fetched in time")
 
 
-def _records(block: _Block) -> Iterator[Record]:
+def _packed(host: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+
+
+def _records(block: _Block, host: bytes | None) -> Iterator[Record]:
+    """Its packets; with a `host`, in network byte order, only those that have it in their header.
+
+    Most packets are somebody else's, and taking them all apart is most of the probe's work.
+    """
     data, at = block.data, block.first
     for _ in range(block.packets):
         step, seconds, nanoseconds, size, _, _, _, net = _PACKET.unpack_from(data, at)
         kind = _LINK.unpack_from(data, at + _LINK_AT)[4]
         headers = data[at + net : at + net + size]
-        t = seconds + nanoseconds / 1e9 - block.ahead
-        yield Record(t, OUT if kind == _OUTGOING else IN, parse(headers), headers)
         at += step
+        if host is None or host in headers:
+            t = seconds + nanoseconds / 1e9 - block.ahead
+            yield Record(t, OUT if kind == _OUTGOING else IN, parse(headers), headers)
 
 
 def _bind_to_all(sock: socket.socket) -> None:

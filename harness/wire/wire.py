@@ -138,18 +138,20 @@ class Wire:
     ) -> Generator[None, None, tuple[list[Record], bool]]:
         """The newest records that are asked for, and whether there are older ones."""
 
-        def wanted(records: list[Record]) -> list[Record]:
-            return [one for one in records if one.t >= since and (not peer or one.is_of(peer))]
-
         captured: list[Record] = []
-        for piece in self._capture.newest_first(since) if self._capture else ():
-            captured += wanted(piece)
+        for piece in self._capture.newest_first(since, peer) if self._capture else ():
+            captured += piece
             yield
             if len(captured) > most:
                 since = captured[-1].t
                 break
         captured.reverse()
-        merged = merge(captured, wanted(self._gate.records if self._gate else []))
+        decided = [
+            one
+            for one in (self._gate.records if self._gate else ())
+            if one.t >= since and (not peer or one.is_of(peer))
+        ]
+        merged = merge(captured, decided)
         return merged[-most:], len(merged) > most
 
     def _in_slices(self, work: Generator[None, None, Results]) -> Reply:

@@ -83,7 +83,11 @@ def heard() -> list[Record]:
 
 @pytest.fixture
 def channel(process: Played, heard: list[Record]) -> Channel:
-    return Channel("actors", process, heard.append)
+    def hear(record: Record, line: bytes) -> None:
+        assert json.loads(line) == record
+        heard.append(record)
+
+    return Channel("actors", process, hear)
 
 
 class TestAnswers:
