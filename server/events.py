@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as _quote
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from server.stop import start_thread
 
@@ -33,16 +33,16 @@ _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 def json_line(event: str, fields: dict[str, Value]) -> str:
     """One JSON object; `t` is CLOCK_MONOTONIC in seconds, so that it compares with a probe's."""
-    words = [f'{{"t":{time.monotonic():.6f},"event":"{event}"']
+    line = f'{{"t":{time.monotonic():.6f},"event":"{event}"'
     for key, value in fields.items():
         # A busy server writes many lines, mostly of numbers and names: those need no encoder.
         if type(value) is int:
-            words.append(f'"{key}":{value}')
-        elif isinstance(value, str):
-            words.append(f'"{key}":{_quote(value)}')
+            line += f',"{key}":{value}'
+        elif type(value) is str:
+            line += f',"{key}":{_quote(value)}'
         else:
-            words.append(f'"{key}":{_encode(value)}')
-    return ",".join(words) + "}"
+            line += f',"{key}":{_encode(value)}'
+    return line + "}"
 
 
 def text_line(event: str, fields: dict[str, Value]) -> str:
@@ -94,11 +94,7 @@ class Log:
         ended = False
         while not ended:
             lines = [queue.get()]
-            try:
-                while len(lines) < CAPACITY:
-                    lines.append(queue.get_nowait())
-            except Empty:
-                pass
+            lines += [queue.get() for _ in range(queue.qsize())]  # nobody else takes any
             ended = None in lines
             data = "".join(f"{line}\n" for line in lines if line is not None).encode()
             try:

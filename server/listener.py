@@ -35,6 +35,7 @@ class Listener:
 
     def __init__(self, settings: Settings) -> None:
         self.socket = _bind(settings.host, settings.port)
+        self._family = self.socket.family
         tcp.set_options(self.socket, settings)
         self.socket.listen(settings.backlog)
         self.socket.setblocking(False)
@@ -53,7 +54,8 @@ class Listener:
         """
         while True:
             try:
-                accepted, address = self.socket.accept()
+                # accept() would look up what kind of socket this is once more for each, by enums.
+                fd, address = self.socket._accept()  # type: ignore[attr-defined]
             except BlockingIOError:
                 return None
             except OSError as error:
@@ -64,6 +66,7 @@ class Listener:
                 if error.errno in errors.OUT_OF_DESCRIPTORS:
                     raise OutOfDescriptors(errors.name(error.errno)) from None
                 raise
+            accepted = socket.socket(self._family, socket.SOCK_STREAM, 0, fd)
             accepted.setblocking(False)
             return accepted, peer_of(address)
 
