@@ -164,11 +164,11 @@ class Connection:
                 return
         framing = self._framing
         block = framing.feed(data)
+        if block is data and self._echoes and not self.output:
+            self.output = block  # nearly always: what the rest would come to, at half the cost
+            return
         if block:
-            if self._echoes and not self.output:
-                self.output = block  # nearly always: what `_take` would come to, at half the cost
-            else:
-                self._take(block)
+            self._take(block)
         if framing.oversize:
             limit = self._settings.max_message
             self.finish("oversize", b"error: message longer than %d bytes\n" % limit)
@@ -231,16 +231,21 @@ class Connection:
         if self.unsent >= self._settings.high_water:
             self._held = True
 
-    def data_sent(self, count: int) -> None:
-        """The kernel took the first `count` bytes of `output`, perhaps none."""
+    def data_sent(self, count: int) -> bool:
+        """The kernel took the first `count` bytes of `output`, perhaps none.
+
+        True: that was all, and it is OPEN, so that reading is all it wants.
+        """
         self.sent += count
         if count < len(self.output) or self._later_size:
             self._keep_rest(count)
-            return
+            return False
         self.output = b""
         self._held = False
-        if self.state is not OPEN:
-            self._flushed()
+        if self.state is OPEN:
+            return True
+        self._flushed()
+        return False
 
     def _keep_rest(self, count: int) -> None:
         if count == len(self.output):

@@ -51,12 +51,11 @@ class Loop:
         """Wait and call, until `stop`."""
         self._running = True
         wait = self.poller.wait
-        callback_of = self._callbacks.get
+        callbacks = self._callbacks
         ring = self._timers.ring
         timeout = ring()
         while self._running:
             for fd, mask in wait(timeout):
-                callback = callback_of(fd)
-                if callback is not None:
-                    callback(mask)
+                if fd in callbacks:
+                    callbacks[fd](mask)
             timeout = ring()  # which may stop us: so after the round, and not in the call of wait

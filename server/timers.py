@@ -54,6 +54,8 @@ class Timers:
         if not heap:
             return None
         now = time.monotonic()
+        if heap[0][0] > now:
+            return heap[0][0] - now
         due = []
         while heap and heap[0][0] <= now:
             due.append(heapq.heappop(heap)[2])
@@ -65,5 +67,4 @@ class Timers:
                 callback()
         if not heap:
             return None
-        delay = heap[0][0] - (time.monotonic() if due else now)
-        return delay if delay > 0 else 0.0
+        return max(0.0, heap[0][0] - time.monotonic())

@@ -95,9 +95,11 @@ class Transport:
             except OSError as error:
                 self._abort("send", error)
                 return
-            connection.data_sent(count)
-        if connection.output or self._interest != READ or connection.state is not OPEN:
-            self._settle()
+            if connection.data_sent(count) and self._interest == READ:
+                return
+        elif connection.state is OPEN and self._interest == READ:
+            return
+        self._settle()
 
     def _settle(self) -> None:
         """Follow what the connection wants by now."""
