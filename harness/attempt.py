@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.backends.base import BackendError, LabNodes
+from harness.bystanders import NODE
 from harness.channel import ChannelError, Refused
 from harness.faults.base import Unproven
 from harness.judge.cleanup import MEMORY_NOISE
@@ -90,7 +91,7 @@ class Attempt:
             self.lab.record("unstartable", error=error.removeprefix(NO_PROGRAM).strip())
             return False
         # Meanwhile the first clients come up.
-        for name in ("bystanders", "actors"):
+        for name in (NODE, "actors"):
             self.lab.client(name)
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -142,7 +143,7 @@ class Attempt:
             lab.bystanders.let_holder_go()
         lab.bystanders.resume()
         after = lab.play(
-            "after", connect(within_s=SERVICE_WITHIN_S), ask("and now?"), close(), client="after"
+            "after", connect(within_s=SERVICE_WITHIN_S), ask("and now?"), close(), client=NODE
         )
         after.ended(within_s=2 * SERVICE_WITHIN_S)
         for fault in reversed(tuple(lab.faults)):

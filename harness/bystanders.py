@@ -36,6 +36,10 @@ TELL_AFTER_S = 0.5
 WARM_UP = 5
 
 
+# The node that they live in.
+NODE = "bystanders"
+
+
 class Bystanders:
     """Both of them, in a client node of their own."""
 
@@ -71,7 +75,8 @@ class Bystanders:
             steps.wait("begin", mark="warm"),
             steps.repeat([request], every_s=HOLDER_EVERY_S),
             steps.close(),
-            client="bystanders",
+            must="promptly",
+            client=NODE,
         )
         self._groups = self._beside(holder, comer)
         come = [steps.connect(within_s=PATIENCE_S), request, steps.close()]
@@ -81,7 +86,8 @@ class Bystanders:
             steps.repeat(come, times=WARM_UP),
             steps.wait("begin", mark="warm"),
             steps.repeat(come, every_s=COMER_EVERY_S),
-            client="bystanders",
+            must="promptly",
+            client=NODE,
         )
         self._warm(comer)
         lab.probe.sees(lab.only_bystanders(), within_s=2.0)
@@ -149,12 +155,13 @@ class Bystanders:
     def _ask(self, op: str, group: str, **fields: float) -> None:
         """A bystander that is stuck in its request can neither rest nor end; its report says so."""
         try:
-            self._client.channel.request(op, group=group, **fields)
+            self.client.channel.request(op, group=group, **fields)
         except Refused as refused:
             if not refused.timed_out:
                 raise
             self._lab.record("stuck", group=group, error=str(refused))
 
     @property
-    def _client(self) -> Client:
-        return self._lab.client("bystanders")
+    def client(self) -> Client:
+        """Their node."""
+        return self._lab.client(NODE)

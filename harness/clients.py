@@ -18,12 +18,14 @@ Address = list[Any]
 class Group:
     """Connections that play the same steps, named `NAME#0`, `NAME#1`, …"""
 
-    def __init__(self, lab: Lab, client: Client, name: str, count: int) -> None:
+    def __init__(self, lab: Lab, client: Client, name: str, count: int, *, scripted: bool) -> None:
+        """`scripted`: part of the scenario, and no bystander."""
         self.lab = lab
         self.round = lab.round
         self.client = client
         self.name = name
         self.count = count
+        self.scripted = scripted
 
     def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
         """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""

@@ -42,7 +42,7 @@ CALM_WITHIN_S = 1.0
 
 F = TypeVar("F", bound=Fault)
 
-Must = Literal["served", "served-or-refused", "in-turn-or-refused", "ended", "nothing"]
+Must = Literal["served", "promptly", "served-or-refused", "in-turn-or-refused", "ended", "nothing"]
 
 
 class Lab:
@@ -129,6 +129,7 @@ class Lab:
         """Let `count` connections play the steps; returns at once.
 
         `must` is what the judge demands of their replies: `served` (every step succeeds),
+        `promptly` (each request within the bound of bystanders, whatever is done to others),
         `served-or-refused` (or they are turned away clearly: never left hanging),
         `in-turn-or-refused` (or they are left to wait, where more come than are promised to be
         served at once) or `nothing` (the scenario cuts them off itself). Wrong bytes are wrong in
@@ -141,7 +142,7 @@ class Lab:
         if self.round > 1:
             name = f"{name}@{self.round}"
         agent = self.client(client)
-        group = Group(self, agent, name, count)
+        group = Group(self, agent, name, count, scripted=must != "promptly")
         self.groups[name] = group
         self.record("group", group=name, must=must, owed=owed, count=count, client=client)
         agent.channel.request(
@@ -353,16 +354,23 @@ class Lab:
             raise ChannelError("; ".join(dead))
 
     def collect_packets(self) -> None:
-        """Put the newest packets of each scripted client on record."""
-        for client in self.clients.values():
-            if client.name != "bystanders":
-                self.probe.request("packets", peer=client.address, last=PACKETS_KEPT)
+        """Put the newest packets of each node with scripted clients on record, or of each client.
+
+        A node of bystanders has many more, of which nobody asks.
+        """
+        apart = [client for client in self.clients.values() if client is not self.bystanders.client]
+        guests = [group for group in self._scripts() if group.client not in apart]
+        places = [client.address for client in apart]
+        for place in places + [peer for group in guests for peer in group.peers()]:
+            self.probe.request("packets", peer=place, last=PACKETS_KEPT)
 
     def drop_scripts(self) -> None:
         """Close what is left of the scripted connections, in an orderly way."""
-        for group in self.groups.values():
-            if group.client.name != "bystanders":
-                group.drop()
+        for group in self._scripts():
+            group.drop()
+
+    def _scripts(self) -> list[Group]:
+        return [group for group in self.groups.values() if group.scripted]
 
     def close(self) -> None:
         """End the agents and the probe."""

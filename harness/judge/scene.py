@@ -68,9 +68,7 @@ class Scene:
 
     @property
     def bystander_groups(self) -> set[str]:
-        return {g for record in self.of_kind("bystanders") for g in record["groups"]} | {
-            name for name, group in self.groups.items() if group["client"] == "bystanders"
-        }
+        return {name for name, group in self.groups.items() if group["must"] == "promptly"}
 
     def snapshot(self, label: str) -> Record | None:
         """The last snapshot under that label."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness import stage as stage_module
+from harness.bystanders import NODE
 from harness.judge import Level
 from harness.lab import Lab
 from harness.options import ROOT
@@ -74,7 +75,7 @@ def instead(
     real = Lab.play
 
     def changed(lab: Lab, name: str, *steps: Step, **given: Any) -> Any:
-        if given.get("client") in ("bystanders", "after"):
+        if given.get("client") == NODE:
             return real(lab, name, *steps, **given)
         return real(lab, name, *change(list(steps)), **{**given, **fields})
 

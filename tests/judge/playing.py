@@ -120,7 +120,7 @@ class Observed:
     def bystander(self, connection: str = "holder#0", outcome: str = "ok", **fields: Any) -> None:
         """The report of a healthy client, whose group is made known with the first."""
         group = connection.rpartition("#")[0]
-        self.lab("bystanders", groups=[group], beside=True, holders=[])
+        self.group(group, must="promptly")
         local = ["10.91.0.3", 40_000]
         self.report(connection, outcome, **{"local": local, **fields})
 
