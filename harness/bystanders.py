@@ -8,6 +8,7 @@ wait by its nature, the comer stays beside the scripts to show it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
@@ -115,6 +116,16 @@ class Bystanders:
             for report in self._lab.groups[group].report()
             if report["local"]
         ]
+
+    def are_waiting(self) -> bool:
+        """Whether one of them has waited for an answer for so long that the probe looks into it."""
+        asked = [
+            report["unanswered"]
+            for group in self._groups
+            for report in self._lab.groups[group].report()
+            if report["unanswered"] is not None
+        ]
+        return time.monotonic() - min(asked, default=math.inf) > TELL_AFTER_S
 
     def silent_for(self) -> float:
         """For how long some of them have been resting, in seconds; 0 while all speak."""

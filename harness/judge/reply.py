@@ -7,12 +7,17 @@ from dataclasses import replace
 from statistics import median
 
 from harness.judge import words
+from harness.judge.hunger import hunger
 from harness.judge.scene import Record, Scene, address
 from harness.judge.verdict import Finding, Level
 
 # A request of a bystander is late after this, or after so many times its median before the trigger.
 LATE_AFTER_S = 1.0
 LATE_AFTER_MEDIANS = 20
+
+# A wait is late only because others had the CPUs, and no stall, if what remains of it is below this
+# share of the bound; between that and the bound nobody knows.
+SURELY_HUNGRY = 0.5
 
 # Who has rested for this share of the promised idle timeout was perhaps ended for it: timers and
 # clocks are coarse.
@@ -236,8 +241,11 @@ def _bystanders(scene: Scene) -> Iterator[Finding]:
             usual = median(before) if before else 0.0
             bound = max(LATE_AFTER_S, LATE_AFTER_MEDIANS * usual) + excused
             late = [(t, s) for t, s in waited if s > bound]
-            if late:
+            fed = max((s * (1 - hunger(scene, t, s)) for t, s in late), default=0.0)
+            if fed > bound:
                 yield _late(scene, report, max(late, key=lambda one: one[1]), bound, usual)
+            elif fed > SURELY_HUNGRY * bound:
+                yield _perhaps_late(scene, report, max(late, key=lambda one: one[1]))
             elif report["outcome"] == "failed" and not kept_idle(scene, report):
                 yield _unserved_bystander(scene, report)
 
@@ -279,11 +287,23 @@ def _late(
         (
             f"{words.outcome(report)}",
             f"its requests took {usual * 1000:.1f} ms in the median before the trigger",
+            f"meanwhile it went without a CPU for {hunger(scene, asked, took):.0%} of the time",
             *_row_of(scene, near, report),
             *words.threads(scene, near),
             *words.log_tail(scene.end),
         ),
         conditional=False,
+    )
+
+
+def _perhaps_late(scene: Scene, report: Record, worst: tuple[float, float]) -> Finding:
+    return Finding(
+        "reply",
+        Level.UNKNOWN,
+        "stalled",
+        f"harness too slow: a healthy client waited {worst[1]:.1f} s, and the subject went without "
+        f"a CPU for {hunger(scene, *worst):.0%} of the time",
+        (words.outcome(report),),
     )
 
 

@@ -168,3 +168,46 @@ def test_a_rest_that_was_survived_excuses_nobody() -> None:
     )
     seen.end()
     assert seen.judged().reply.level is Level.FAILED
+
+
+def stalled(looks: list[tuple[float, dict[str, Any]]], took: float = 1.8) -> Any:
+    """The verdict on a wait of so long, with what the probe saw of the subject meanwhile."""
+    seen = Observed()
+    seen.t += 0.05 + took
+    waits = asked(seen, *[0.01] * 5, took)
+    begun = waits[-1][0]
+    seen.records.append({"t": begun - 0.001, "source": "lab", "kind": "trigger", "groups": []})
+    for after, times in looks:
+        seen.snapshot("waits", t=begun + after, processes=[process(**times)])
+    seen.bystander(latencies=waits)
+    seen.end()
+    return seen.judged().reply
+
+
+def test_who_had_no_cpu_is_not_late() -> None:
+    hungry = [
+        (0.5, {"cpu_s": 1.0, "queued_s": 2.0}),
+        (0.8, {"cpu_s": 1.03, "queued_s": 2.2}),
+    ]
+    assert stalled(hungry, took=1.4).level is Level.OK
+    verdict = stalled(hungry, took=2.4)
+    assert verdict.level is Level.UNKNOWN
+    assert "went without a CPU for 67% of the time" in verdict.findings[0].summary
+    verdict = stalled(hungry, took=4.0)
+    assert verdict.level is Level.FAILED
+    assert "meanwhile it went without a CPU for 67% of the time" in evidence(verdict.findings[0])
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [(0.5, {"cpu_s": 1.0, "queued_s": 2.0})],
+        [(0.5, {"cpu_s": 1.0, "queued_s": 2.0}), (0.8, {"cpu_s": 1.0, "queued_s": 2.0})],
+        [(0.5, {"cpu_s": 1.0, "queued_s": 2.0}), (0.8, {"cpu_s": 1.3, "queued_s": 2.0})],
+        # Its own threads are in each other's way.
+        [(0.5, {"cpu_s": 1.0, "queued_s": 2.0}), (0.8, {"cpu_s": 1.6, "queued_s": 2.4})],
+        [(-2.0, {"cpu_s": 1.0, "queued_s": 2.0}), (0.8, {"cpu_s": 1.1, "queued_s": 4.5})],
+    ],
+)
+def test_who_had_it_or_did_not_want_it_is(looks: list[tuple[float, dict[str, Any]]]) -> None:
+    assert stalled(looks).level is Level.FAILED
