@@ -212,14 +212,21 @@ class Lab:
         self.round = number
         self.triggered = False
 
+    def hush(self) -> None:
+        """In a quiet playing the bystanders fall silent.
+
+        To be asked for before the subject is stopped: in the middle of a request they could not.
+        """
+        if self.quiet:
+            self.bystanders.pause()
+
     def trigger(self, *groups: Group) -> float:
         """From here on the subject must act on these groups; says when that began.
 
         Their sockets' identities are read now, while they are alive. In a quiet playing the
         bystanders fall silent first.
         """
-        if self.quiet:
-            self.bystanders.pause()
+        self.hush()
         snapshot = self.probe.snapshot("trigger")
         inodes = {tuple(row["peer"]): row["inode"] for row in snapshot["sockets"] if row["peer"]}
         for group in groups:

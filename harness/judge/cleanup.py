@@ -185,7 +185,7 @@ def _calm(scene: Scene) -> Iterator[Finding]:
                 (
                     str(record["seen"]),
                     *words.threads(scene, near),
-                    *words.listed(words.waking(scene, near), "sockets"),
+                    *words.listed(words.waking(scene, near) or words.UNPROVOKED, "sockets"),
                 ),
             )
 
@@ -268,8 +268,11 @@ def _stops(scene: Scene) -> Iterator[Finding]:
                 Level.FAILED,
                 "does not stop",
                 f"it still runs {record['within_s']:.1f} s after {record['asked']}",
-                tuple(words.threads(scene, scene.snapshot_before(record["t"])))
-                + tuple(words.log_tail(scene.end)),
+                (
+                    *words.still_open(scene, scene.snapshot_before(record["t"])),
+                    *words.threads(scene, scene.snapshot_before(record["t"])),
+                    *words.log_tail(scene.end),
+                ),
             )
         elif record["allowed"] is not None and record["status"] not in record["allowed"]:
             yield Finding(

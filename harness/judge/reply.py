@@ -23,6 +23,12 @@ SURELY_HUNGRY = 0.5
 # clocks are coarse.
 IDLE_SHARE = 0.75
 
+# Where a subject that is slow with every answer, and so never slower than usual, is named. The
+# quickest of several answers is the measure: no busy machine delays them all for so long.
+PROMPTNESS = "connect.one"
+SLOW_S = 0.2
+SEVERAL = 5
+
 WRONG_BYTES = ("mismatch", "surplus")
 
 # How a server turns a client away so that the client knows it.
@@ -64,9 +70,11 @@ def judge_reply(scene: Scene) -> list[Finding]:
     others = [
         *_scripts(scene),
         *_bystanders(scene),
+        *_sluggish(scene),
         *_kept(scene),
         *_second(scene),
         *_restarts(scene),
+        *_listens_on(scene),
     ]
     others += _policies(scene)
     if death:
@@ -274,6 +282,32 @@ def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:
     return waits
 
 
+def _sluggish(scene: Scene) -> Iterator[Finding]:
+    """A subject that takes its time with everybody, even with a client that is alone."""
+    if scene.header["id"] != PROMPTNESS:
+        return
+    for name in sorted(scene.bystander_groups):
+        reports = scene.reports_of(name)
+        answered = [(s, t) for report in reports for t, s in report["latencies"]]
+        if len(answered) < SEVERAL or min(answered)[0] <= SLOW_S:
+            continue
+        best, asked = min(answered)
+        near = scene.snapshot_during(asked, asked + best)
+        yield Finding(
+            "reply",
+            Level.FAILED,
+            "slow",
+            f"every answer is late: the quickest of {len(answered)} took {best:.1f} s, with next "
+            "to nobody to serve",
+            (
+                *(words.outcome(report) for report in reports),
+                *words.threads(scene, near),
+                *words.log_tail(scene.end),
+            ),
+            conditional=False,
+        )
+
+
 def _late(
     scene: Scene, report: Record, worst: tuple[float, float], bound: float, usual: float
 ) -> Finding:
@@ -330,8 +364,10 @@ def _second(scene: Scene) -> Iterator[Finding]:
     for record in scene.of_kind("second"):
         said = tuple(f"it said: {words.printable(line)}" for line in record["said"])
         said = said or ("it said nothing",)
-        if record["status"] is None:
+        if record["status"] is None and record.get("listens", True):
             what = "a second instance on the same port runs beside the first"
+        elif record["status"] is None:
+            what = "a second instance goes on without the port, and neither serves nor ends"
         elif record["status"] == 0:
             what = "a second instance ended with status 0, as if it had served"
         elif not record["said"]:
@@ -363,6 +399,13 @@ def _restarts(scene: Scene) -> Iterator[Finding]:
                 tuple(left),
                 conditional=False,
             )
+
+
+def _listens_on(scene: Scene) -> Iterator[Finding]:
+    for record in scene.of_kind("listens-on"):
+        if record["held"]:
+            what = "asked to stop, it listens on: who comes now is left to wait, or cut off"
+            yield Finding("reply", Level.NON_STRICT, "listens on", what)
 
 
 def _policies(scene: Scene) -> Iterator[Finding]:

@@ -58,6 +58,21 @@ def descriptor(pid: int, fd: str, inode: int, whose: str) -> str:
     )
 
 
+UNPROVOKED = [
+    "no connection has input or an error: it asks who may be written to, or its own clock"
+]
+
+
+def still_open(scene: Scene, snapshot: Record | None) -> list[str]:
+    """What the subject has not closed, its listener included."""
+    rows = [row for row in (snapshot or {"sockets": []})["sockets"] if row["owners"]]
+    heard = [
+        f"it still listens on {address(row['local'])}" for row in rows if row["state"] == "LISTEN"
+    ]
+    held = [socket(scene, row) for row in rows if row["state"] != "LISTEN"]
+    return [*heard, *listed([f"not closed: {line}" for line in held], "sockets")]
+
+
 def waking(scene: Scene, snapshot: Record | None) -> list[str]:
     """The subject's connections that a poll for input, or for an error, reports at once."""
     return [

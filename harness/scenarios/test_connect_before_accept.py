@@ -22,6 +22,7 @@ def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
     snapshot = lab.probe.snapshot("queue")
     room = sum(row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN")
     count = max(1, min(UNACCEPTED, room))
+    lab.hush()
     stopped = lab.inject(StopSubject())
     gone = lab.play(
         name,

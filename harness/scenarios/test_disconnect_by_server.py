@@ -43,6 +43,7 @@ def test_server_first(lab: Lab) -> None:
         "RFC 9112 §9.6 (closing in stages, as HTTP does)",
     ),
     quiet=True,
+    rounds=3,
     promises=("max_message",),
 )
 def test_server_first_oversize(lab: Lab) -> None:

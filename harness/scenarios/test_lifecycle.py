@@ -5,9 +5,15 @@ from __future__ import annotations
 from harness.lab import LEEWAY_S, Lab
 from harness.scenario import scenario
 from harness.scenarios.victims import SMALL_WINDOW
-from harness.steps import ask, close, connect, expect, flood, hang, send, wait
+from harness.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
 
 CLIENTS = 4
+
+# Below what any server takes for idleness.
+TALKS_EVERY_S = 0.02
+
+# A listener that SIGTERM closes is closed by then, in shares of the grace time.
+CLOSED_BY = 0.25
 
 # So wide that what is in flight is soon through once it is read, on a busy machine too.
 WINDOW = 64 << 10
@@ -49,6 +55,8 @@ def test_sigterm(lab: Lab) -> None:
     lab.bystanders.leave()
     lab.trigger(in_flight)
     lab.life.stop("SIGTERM")
+    deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
+    lab.record("listens-on", held=not lab.probe.sees(deaf, CLOSED_BY * promise))
     in_flight.go()
     in_flight.ended(within_s=promise + 2 * LEEWAY_S)
     lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
@@ -152,6 +160,31 @@ def test_sigterm_stuck_peer(lab: Lab) -> None:
 
 
 @scenario(
+    "lifecycle.sigterm-busy",
+    title="SIGTERM with a client that goes on talking, or has said half a message",
+    expects="It still exits within the grace time, with status 0.",
+    why="Finishing what was begun has a bound: who always has one more request, or never ends the "
+    "one that is begun, keeps the server alive.",
+    cites=("signal(7): SIGTERM",),
+    promises=("graceful_stop_s",),
+    cases={
+        "talking": [repeat([ask("and another thing")], every_s=TALKS_EVERY_S, mark="ready")],
+        "half-said": [send("half a", newline=False, unanswered=True), wait("never", mark="ready")],
+    },
+)
+def test_sigterm_busy(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    busy = lab.play(
+        "busy", connect(), ask("first"), *lab.case, count=lab.several(2), must="nothing"
+    )
+    busy.reached("ready")
+    lab.bystanders.leave()
+    lab.trigger(busy)
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+
+
+@scenario(
     "lifecycle.address-in-use",
     title="A second instance on the same port",
     expects="A clear error, a non-zero exit; the first is unharmed.",
@@ -160,9 +193,16 @@ def test_sigterm_stuck_peer(lab: Lab) -> None:
 )
 def test_address_in_use(lab: Lab) -> None:
     lab.trigger()
+    listening = lab.probe.listeners()
     second = lab.life.start_second()
     status = second.wait(lab.subject.start_s)
-    lab.record("second", status=status, said=[line for _, _, line in second.log()][-5:], pid=None)
+    lab.record(
+        "second",
+        status=status,
+        said=[line for _, _, line in second.log()][-5:],
+        pid=None,
+        listens=status is None and bool(lab.probe.listeners() - listening),
+    )
     one = lab.play("one", connect(), ask("who answers?"), close())
     one.ended()
     lab.expect_removed(one)

@@ -9,7 +9,7 @@ from harness.faults.limit_descriptors import LimitDescriptors
 from harness.faults.stop_subject import StopSubject
 from harness.lab import AT_ONCE_S, Lab
 from harness.scenario import scenario, too_impatient
-from harness.steps import ask, close, connect, flood, hang, repeat, wait
+from harness.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
 
 MIB = 1 << 20
 
@@ -26,6 +26,9 @@ BECOMES_KNOWN_S = 0.5
 # Linux takes the descriptor when accept begins to wait: of processes that wait already, each gets
 # one more client before accept fails.
 TURNS = 4
+
+# Sixty bytes kept of each are more than an allocator's noise.
+MESSAGES = 30_000
 
 # What never-readers may claim of the subject's memory, all together.
 ALLOWED = 192 * MIB
@@ -224,6 +227,20 @@ def test_starved(lab: Lab) -> None:
     slow.ended(within_s=60)
     lab.life.limit()
     lab.expect_removed(slow)
+
+
+@scenario(
+    "resource.messages",
+    title="Tens of thousands of short messages",
+    expects="Each is answered, and memory does not grow with their number.",
+    why="What is noted of each message and never forgotten is small beside a large one.",
+    cites=("proc(5): VmRSS",),
+    rounds=3,
+)
+def test_messages(lab: Lab) -> None:
+    lab.play("talkative", connect(), send("x", times=MESSAGES), expect(within_s=20), close()).ended(
+        within_s=30
+    )
 
 
 @scenario(

@@ -26,6 +26,9 @@ MIB = 1 << 20
 OFFERED = 256 * MIB
 GROWTH_ALLOWED = 64 * MIB
 
+# Longer than the time-outs that are written down for one read and never told.
+THOUGHTFUL_S = 5.2
+
 # Longer than a bystander may wait.
 HOG_FOR_S = 1.5
 SURE_AFTER_S = 5.0
@@ -174,8 +177,9 @@ def test_unread_crowd(lab: Lab) -> None:
 @scenario(
     "slow.paused-message",
     title="A message in three parts, with pauses between them",
-    expects="The reply, byte for byte.",
-    why="A time-out for one read is no time-out for a message: what was read before is dropped.",
+    expects="The reply, byte for byte; no CPU burnt meanwhile.",
+    why="A time-out for one read is no time-out for a message: what was read before is dropped. "
+    "And what is looked at but left unread stays readable.",
     cites=("RFC 9293 §3.8.4 (keep-alives are optional)", "recv(2): EAGAIN, with a time-out"),
 )
 def test_paused_message(lab: Lab) -> None:
@@ -189,10 +193,33 @@ def test_paused_message(lab: Lab) -> None:
         ask("last"),
         close(),
     )
+    half = lab.play(
+        "half-said",
+        connect(),
+        ask("first"),
+        send("begun,", newline=False),
+        wait("go", mark="begun"),
+        ask(" then ended"),
+        close(),
+    )
+    # Nobody has said that it ends who is idle: it has no time-out that anybody knows of.
+    thoughtful = lab.play(
+        "thoughtful",
+        connect(),
+        ask("first"),
+        idle(THOUGHTFUL_S if lab.promises.idle_timeout_s is None else pause),
+        ask("last"),
+        close(),
+    )
     slow.reached("connected")
-    lab.trigger(slow)
+    half.reached("begun")
+    lab.trigger(slow, half, thoughtful)
+    lab.look_at_cpu("while half a message waits for its rest")
+    half.go()
+    half.ended()
     slow.ended(within_s=20)
-    lab.expect_removed(slow)
+    thoughtful.ended(within_s=20)
+    lab.expect_removed(slow, half, thoughtful)
 
 
 @scenario(

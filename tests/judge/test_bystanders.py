@@ -211,3 +211,26 @@ def test_who_had_no_cpu_is_not_late() -> None:
 )
 def test_who_had_it_or_did_not_want_it_is(looks: list[tuple[float, dict[str, Any]]]) -> None:
     assert stalled(looks).level is Level.FAILED
+
+
+def answers(scenario: str, *took: float) -> Any:
+    seen = Observed(scenario)
+    seen.t += sum(took)
+    seen.bystander(latencies=asked(seen, *took))
+    seen.end()
+    return seen.judged().reply
+
+
+def test_a_server_that_is_slow_with_every_answer_is_named_once() -> None:
+    [finding] = answers("connect.one", *[0.9] * 9, 0.6).findings
+    assert finding.cause == "slow"
+    assert "the quickest of 10 took 0.6 s" in finding.summary
+    assert answers("reply.empty", *[0.9] * 10).level is Level.OK
+
+
+def test_one_quick_answer_shows_that_the_machine_was_slow() -> None:
+    assert answers("connect.one", *[0.9] * 9, 0.1).level is Level.OK
+
+
+def test_few_answers_are_no_measure() -> None:
+    assert answers("connect.one", *[0.9] * 4).level is Level.OK

@@ -212,6 +212,17 @@ class TestStop:
         assert "was in futex, for 3.0 s" in evidence(finding)
         assert "its log: stopping" in finding.evidence
 
+    def test_one_that_runs_on_says_who_is_still_connected(self) -> None:
+        seen = Observed("lifecycle.sigterm-busy")
+        seen.snapshot("stopped", row(client()))
+        seen.lab("stop", status=None, within_s=3.0, asked="SIGTERM", allowed=[0])
+        seen.end()
+        [finding] = seen.judged().cleanup.findings
+        assert "it still listens on 10.91.0.2:9000" in finding.evidence
+        assert any(
+            line.startswith("not closed: 10.91.0.4:50000: ESTABLISHED") for line in finding.evidence
+        )
+
     @pytest.mark.parametrize(
         ("status", "words"), [(1, "exit status 1"), (-15, "killed by SIGTERM"), (-50, "signal 50")]
     )

@@ -315,6 +315,25 @@ def test_a_second_instance_that_says_so_is_right() -> None:
     assert seen.judged().level is Level.OK
 
 
+def test_a_second_instance_that_waits_for_the_port_does_not_run_beside_the_first() -> None:
+    seen = Observed("lifecycle.address-in-use")
+    seen.lab("second", status=None, said=[], pid=None, listens=False)
+    seen.end()
+    [finding] = seen.judged().reply.findings
+    assert finding.summary == (
+        "a second instance goes on without the port, and neither serves nor ends"
+    )
+
+
+def test_who_listens_on_when_asked_to_stop_is_not_blamed_for_it() -> None:
+    seen = Observed("lifecycle.sigterm")
+    seen.lab("listens-on", held=True)
+    seen.end()
+    verdict = seen.judged().reply
+    assert verdict.level is Level.NON_STRICT
+    assert [finding.cause for finding in verdict.findings] == ["listens on"]
+
+
 def test_a_restart_that_does_not_listen_names_who_holds_the_port() -> None:
     seen = Observed("lifecycle.restart")
     seen.lab("survivors", processes=[{"name": "python3", "pid": 15}], listeners=[15])
