@@ -1,7 +1,7 @@
 """One socket under the event loop, and the `Connection` that decides what to do with it.
 
-This is the hot path: a message costs one `recv_into`, one `send`, and no other system call. Only
-when the kernel does not take all of an answer is the socket watched for writing.
+This is the hot path: a message costs one `recv`, one `send`, and no other system call. Only when
+the kernel does not take all of an answer is the socket watched for writing.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Client:
                 connection.receive_eof()
         elif -result not in (errno.ENOBUFS, errno.ECANCELED) and connection.state is not CLOSED:
             connection.abort(errors.reason("receive", OSError(-result, "")))
-        if not self._receiving or connection.output or connection.state is not OPEN:
+        if not self._receiving or connection.state is not OPEN or not connection.wants_read:
             self._settle()
 
     def on_sent(self, result: int) -> None:
@@ -89,13 +89,11 @@ class Client:
         connection = self.connection
         self._sending = b""
         if result >= 0:
-            if connection.state is not CLOSED:
-                connection.data_sent(result)
-                self._send()
+            if connection.state is not CLOSED and connection.data_sent(result) and self._receiving:
+                return
         elif -result != errno.ECANCELED and connection.state is not CLOSED:
             connection.abort(errors.reason("send", OSError(-result, "")))
-        if not self._receiving or connection.output or connection.state is not OPEN:
-            self._settle()
+        self._settle()
 
     def _send(self) -> None:
         output = self.connection.output
@@ -223,12 +221,13 @@ class UringServer:
         self.ring.poll(self._stop_request.fileno(), STOP)
         if self._settings.reply == "operator":
             self.ring.poll(STDIN, TYPED)
+        client_of = self.clients.get
         timeout = None
         while self._running:
             for tag, result, flags in self.ring.wait(timeout):
-                number, kind = divmod(tag, _KINDS)
+                number, kind = tag // _KINDS, tag % _KINDS
                 if number:
-                    client = self.clients.get(number)
+                    client = client_of(number)
                     if client is None:
                         continue
                     if kind == RECEIVE:
