@@ -258,9 +258,8 @@ class Lab:
         """The same for connections given by their peers' addresses and their inodes."""
         inodes = list(inodes)
         begun = time.monotonic()
-        held = self.probe.sees(
-            {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}, within_s
-        )
+        condition = {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}
+        held = self.probe.sees(condition, within_s) or self.probe.sees_late(condition, within_s)
         self.record(
             "removal",
             peers=list(peers),

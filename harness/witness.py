@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.channel import Channel, Refused
+from harness.judge import hunger
 
 Record = dict[str, Any]
 
 # Between two looks at a subject that keeps a bystander waiting.
 LOOK_AGAIN_S = 0.3
+
+# Not late is what is late by no more than this, if others had the CPUs for such a share of it.
+MOST_LATE_S = 2.0
+HUNGRY = 0.3
 
 # Where a packet's record has its flags.
 FLAGS = 6
@@ -49,6 +54,12 @@ class Probe:
                 raise
             return False
         return True
+
+    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> bool:
+        """Whether it holds after as long again, in which others had the CPUs that were wanted."""
+        before = self.snapshot("not yet")
+        held = self.sees(condition, min(within_s, MOST_LATE_S))
+        return held and hunger.between(before, self.snapshot("late")) > HUNGRY
 
     def resident(self) -> int:
         """Resident memory of all processes of the subject, in bytes."""

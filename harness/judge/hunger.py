@@ -15,7 +15,11 @@ def hunger(scene: Scene, begin: float, took: float) -> float:
     looks = [s for s in scene.snapshots if begin < s["t"] < begin + took]
     if len(looks) < 2:
         return 0.0
-    first, last = min(looks, key=_when), max(looks, key=_when)
+    return between(min(looks, key=_when), max(looks, key=_when))
+
+
+def between(first: Record, last: Record) -> float:
+    """The same between two snapshots."""
     elapsed = _when(last) - _when(first)
     before = {process["pid"]: process for process in first["processes"]}
     worst = 0.0

@@ -118,3 +118,13 @@ def test_memory_that_grows_until_garbage_is_collected(stage: Stage, tmp_path: Pa
     load_catalogue()
     outcome = play(stage, CATALOGUE["connect.churn"], threads(tmp_path, remembers=3_000))
     assert levels(outcome) == (Level.OK, Level.OK), outcome.judgement
+
+
+@pytest.mark.parametrize(("share", "level"), [(0.8, Level.OK), (0.1, Level.FAILED)])
+def test_removing_late_for_want_of_a_cpu(
+    share: float, level: Level, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.judge.hunger.between", lambda first, last: share)
+    late = threads(tmp_path, closes_after_s=1.4)
+    outcome = play(stage, of_the_catalogue("disconnect.fin-idle"), late, quiet=True)
+    assert levels(outcome) == (Level.OK, level), outcome.judgement
