@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.judge import Level
+from harness.judge.hunger import between
 from tests.judge.playing import Observed, evidence, process, row, thread
 
 LOCAL = ["10.91.0.3", 40_000]
@@ -234,3 +235,9 @@ def test_one_quick_answer_shows_that_the_machine_was_slow() -> None:
 
 def test_few_answers_are_no_measure() -> None:
     assert answers("connect.one", *[0.9] * 4).level is Level.OK
+
+
+def test_a_child_that_was_born_meanwhile_is_hungry_for_its_parent() -> None:
+    parent, child = process(cpu_s=1.0, queued_s=2.1), process(15, cpu_s=0.1, queued_s=0.25)
+    first = {"t": 1.0, "processes": [process(cpu_s=1.0, queued_s=2.0)]}
+    assert between(first, {"t": 1.5, "processes": [parent, child]}) == pytest.approx(0.7)
