@@ -289,13 +289,14 @@ def test_reused_descriptor(lab: Lab) -> None:
     promises=("invalid_utf8",),
 )
 def test_binary(lab: Lab) -> None:
-    everything = bytes(b for b in range(256) if b != 0x0A).hex()
+    every = bytes(b for b in range(256) if b != 0x0A)
+    everything = [every[k : k + lab.largest].hex() for k in range(0, len(every), lab.largest)]
     odd = ("00", "ff", "c3", "eda080", "f4908080", "80")
     if lab.promises.invalid_utf8 == "echo":
         lab.play(
             "binary",
             connect(),
-            *(ask(hex=data, newline=True) for data in (everything, *odd)),
+            *(ask(hex=data, newline=True) for data in (*everything, *odd)),
             close(),
         ).ended()
         return

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.judge import Level
+from harness.lab import Lab
 from harness.pages import load_catalogue
 from harness.scenario import CATALOGUE
 from harness.stage import Outcome, Stage
+from harness.steps import Step
 from harness.subject import Promises, Subject
-from tests.harness.broken import of_the_catalogue, once, play, script
+from tests.harness.broken import CONTROL, of_the_catalogue, once, play, script
 
 # A thread for each client; what is set on the listener goes on to each connection.
 THREADS = """
@@ -128,3 +132,18 @@ def test_removing_late_for_want_of_a_cpu(
     late = threads(tmp_path, closes_after_s=1.4)
     outcome = play(stage, of_the_catalogue("disconnect.fin-idle"), late, quiet=True)
     assert levels(outcome) == (Level.OK, level), outcome.judgement
+
+
+def test_bytes_in_messages_that_are_short_enough(stage: Stage) -> None:
+    subject = replace(CONTROL, promises=replace(CONTROL.promises, max_message=100))
+    sent: list[int] = []
+    real = Lab.play
+
+    def spied(lab: Lab, name: str, *steps: Step, **fields: Any) -> Any:
+        sent.extend(len(step.get("hex", "")) // 2 for step in steps)
+        return real(lab, name, *steps, **fields)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lab, "play", spied)
+        assert levels(play(stage, of_the_catalogue("reply.binary"), subject))[0] is Level.OK
+    assert max(sent) == 100
