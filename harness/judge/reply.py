@@ -8,6 +8,7 @@ from statistics import median
 
 from harness.judge import words
 from harness.judge.hunger import hunger
+from harness.judge.promptness import sluggish
 from harness.judge.scene import Record, Scene, address
 from harness.judge.verdict import Finding, Level
 
@@ -22,12 +23,6 @@ SURELY_HUNGRY = 0.5
 # Who has rested for this share of the promised idle timeout was perhaps ended for it: timers and
 # clocks are coarse.
 IDLE_SHARE = 0.75
-
-# Where a subject that is slow with every answer, and so never slower than usual, is named. The
-# quickest of several answers is the measure: no busy machine delays them all for so long.
-PROMPTNESS = "connect.one"
-SLOW_S = 0.2
-SEVERAL = 5
 
 WRONG_BYTES = ("mismatch", "surplus")
 
@@ -70,7 +65,7 @@ def judge_reply(scene: Scene) -> list[Finding]:
     others = [
         *_scripts(scene),
         *_bystanders(scene),
-        *_sluggish(scene),
+        *sluggish(scene),
         *_kept(scene),
         *_second(scene),
         *_restarts(scene),
@@ -280,32 +275,6 @@ def _waits(scene: Scene, report: Record) -> list[tuple[float, float]]:
         until = report["closed"] or scene.end.get("t", report["unanswered"])
         waits.append((report["unanswered"], until - report["unanswered"]))
     return waits
-
-
-def _sluggish(scene: Scene) -> Iterator[Finding]:
-    """A subject that takes its time with everybody, even with a client that is alone."""
-    if scene.header["id"] != PROMPTNESS:
-        return
-    for name in sorted(scene.bystander_groups):
-        reports = scene.reports_of(name)
-        answered = [(s, t) for report in reports for t, s in report["latencies"]]
-        if len(answered) < SEVERAL or min(answered)[0] <= SLOW_S:
-            continue
-        best, asked = min(answered)
-        near = scene.snapshot_during(asked, asked + best)
-        yield Finding(
-            "reply",
-            Level.FAILED,
-            "slow",
-            f"every answer is late: the quickest of {len(answered)} took {best:.1f} s, with next "
-            "to nobody to serve",
-            (
-                *(words.outcome(report) for report in reports),
-                *words.threads(scene, near),
-                *words.log_tail(scene.end),
-            ),
-            conditional=False,
-        )
 
 
 def _late(

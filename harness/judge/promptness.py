@@ -1,0 +1,41 @@
+"""Whether a subject is slow with everybody, which no comparison with what is usual would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.judge import words
+from harness.judge.scene import Scene
+from harness.judge.verdict import Finding, Level
+
+# Where a subject that is slow with every answer, and so never slower than usual, is named. The
+# quickest of several answers is the measure: no busy machine delays them all for so long.
+PROMPTNESS = "connect.one"
+SLOW_S = 0.2
+SEVERAL = 5
+
+
+def sluggish(scene: Scene) -> Iterator[Finding]:
+    """A subject that takes its time with everybody, even with a client that is alone."""
+    if scene.header["id"] != PROMPTNESS:
+        return
+    for name in sorted(scene.bystander_groups):
+        reports = scene.reports_of(name)
+        answered = [(s, t) for report in reports for t, s in report["latencies"]]
+        if len(answered) < SEVERAL or min(answered)[0] <= SLOW_S:
+            continue
+        best, asked = min(answered)
+        near = scene.snapshot_during(asked, asked + best)
+        yield Finding(
+            "reply",
+            Level.FAILED,
+            "slow",
+            f"every answer is late: the quickest of {len(answered)} took {best:.1f} s, with next "
+            "to nobody to serve",
+            (
+                *(words.outcome(report) for report in reports),
+                *words.threads(scene, near),
+                *words.log_tail(scene.end),
+            ),
+            conditional=False,
+        )
