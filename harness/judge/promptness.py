@@ -11,7 +11,7 @@ from harness.judge.verdict import Finding, Level
 # Where a subject that is slow with every answer, and so never slower than usual, is named. The
 # quickest of several answers is the measure: no busy machine delays them all for so long.
 PROMPTNESS = "connect.one"
-SLOW_S = 0.2
+SLOW_S = 0.15
 SEVERAL = 5
 
 
