@@ -14,6 +14,10 @@ PROMPTNESS = "connect.one"
 SLOW_S = 0.15
 SEVERAL = 5
 
+# How long a kernel puts off the acknowledgement of a segment that it need not answer at once, and
+# some more for the way there. What a server writes next waits for it, unless TCP_NODELAY is set.
+DELAYED_S = (0.035, 0.06)
+
 
 def sluggish(scene: Scene) -> Iterator[Finding]:
     """A subject that takes its time with everybody, even with a client that is alone."""
@@ -38,4 +42,24 @@ def sluggish(scene: Scene) -> Iterator[Finding]:
                 *words.log_tail(scene.end),
             ),
             conditional=False,
+        )
+
+
+def halting(scene: Scene) -> Iterator[Finding]:
+    """A subject that writes a reply in pieces, of which the last waits for the peer's kernel."""
+    if scene.header["id"] != PROMPTNESS:
+        return
+    for name in sorted(scene.bystander_groups):
+        reports = scene.reports_of(name)
+        took = [s for report in reports for _, s in report["latencies"]]
+        delayed = [s for s in took if DELAYED_S[0] < s < DELAYED_S[1]]
+        if len(took) < SEVERAL or min(took) > DELAYED_S[0] / 2 or 2 * len(delayed) < len(took):
+            continue
+        yield Finding(
+            "reply",
+            Level.NON_STRICT,
+            "halting",
+            f"{len(delayed)} of {len(took)} answers took some 40 ms, as long as a client's kernel "
+            "puts off an acknowledgement: a reply in several writes, without TCP_NODELAY?",
+            tuple(words.outcome(report) for report in reports),
         )

@@ -8,7 +8,7 @@ from statistics import median
 
 from harness.judge import words
 from harness.judge.hunger import hunger
-from harness.judge.promptness import sluggish
+from harness.judge.promptness import halting, sluggish
 from harness.judge.scene import Record, Scene, address
 from harness.judge.verdict import Finding, Level
 
@@ -66,6 +66,7 @@ def judge_reply(scene: Scene) -> list[Finding]:
         *_scripts(scene),
         *_bystanders(scene),
         *sluggish(scene),
+        *halting(scene),
         *_kept(scene),
         *_second(scene),
         *_restarts(scene),

@@ -241,3 +241,14 @@ def test_a_child_that_was_born_meanwhile_is_hungry_for_its_parent() -> None:
     parent, child = process(cpu_s=1.0, queued_s=2.1), process(15, cpu_s=0.1, queued_s=0.25)
     first = {"t": 1.0, "processes": [process(cpu_s=1.0, queued_s=2.0)]}
     assert between(first, {"t": 1.5, "processes": [parent, child]}) == pytest.approx(0.7)
+
+
+def test_replies_that_wait_for_an_acknowledgement_are_told_of_and_allowed() -> None:
+    verdict = answers("connect.one", 0.001, 0.002, *[0.042] * 6)
+    assert verdict.level is Level.NON_STRICT
+    assert "6 of 8 answers took some 40 ms" in verdict.findings[0].summary
+
+
+@pytest.mark.parametrize("took", [[0.042] * 8, [0.001] * 5 + [0.042] * 4, [0.001] + [0.09] * 7])
+def test_a_machine_that_is_busy_is_not_taken_for_it(took: list[float]) -> None:
+    assert answers("connect.one", *took).level is Level.OK
