@@ -8,7 +8,6 @@ wait by its nature, the comer stays beside the scripts to show it.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
@@ -117,15 +116,15 @@ class Bystanders:
             if report["local"]
         ]
 
-    def are_waiting(self) -> bool:
-        """Whether one of them has waited for an answer for so long that the probe looks into it."""
-        asked = [
-            report["unanswered"]
-            for group in self._groups
-            for report in self._lab.groups[group].report()
-            if report["unanswered"] is not None
-        ]
-        return time.monotonic() - min(asked, default=math.inf) > TELL_AFTER_S
+    def longest_wait(self, since: float) -> float:
+        """How long one has waited for an answer that it asked for after `since`, at the most."""
+        now, waits = time.monotonic(), [0.0]
+        for group in self._groups:
+            for report in self._lab.groups[group].report():
+                waits += [s for t, s in report["latencies"] if t > since]
+                if report["unanswered"] is not None:
+                    waits.append(now - max(since, report["unanswered"]))
+        return max(waits)
 
     def silent_for(self) -> float:
         """For how long some of them have been resting, in seconds; 0 while all speak."""
