@@ -259,7 +259,7 @@ class Lab:
         inodes = list(inodes)
         begun = time.monotonic()
         condition = {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}
-        held = self.probe.sees(condition, within_s) or self.probe.sees_late(condition, within_s)
+        held = self.probe.sees(condition, within_s)
         self.record(
             "removal",
             peers=list(peers),
@@ -267,6 +267,7 @@ class Lab:
             within_s=within_s,
             promise=promise,
             held=held,
+            late=None if held else self.probe.sees_late(condition, within_s),
             after_s=time.monotonic() - begun,
         )
         return held

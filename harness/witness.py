@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.channel import Channel, Refused
-from harness.judge import hunger
 
 Record = dict[str, Any]
 
 # Between two looks at a subject that keeps a bystander waiting.
 LOOK_AGAIN_S = 0.3
 
-# Not late is what is late by no more than this, if others had the CPUs for such a share of it.
+# What did not hold in time is looked at for as long again, and no longer than this.
 MOST_LATE_S = 2.0
-HUNGRY = 0.3
 
 # Where a packet's record has its flags.
 FLAGS = 6
@@ -55,11 +53,14 @@ class Probe:
             return False
         return True
 
-    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> bool:
-        """Whether it holds after as long again, in which others had the CPUs that were wanted."""
+    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> Record:
+        """Whether it is `held` after as long again; `looks`: when was looked around it.
+
+        Why it was late is for the judge to say.
+        """
         before = self.snapshot("not yet")
         held = self.sees(condition, min(within_s, MOST_LATE_S))
-        return held and hunger.between(before, self.snapshot("late")) > HUNGRY
+        return {"held": held, "looks": [before["t"], self.snapshot("late")["t"]]}
 
     def resident(self) -> int:
         """Resident memory of all processes of the subject, in bytes."""

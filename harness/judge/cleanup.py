@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.judge import words
+from harness.judge import hunger, words
 from harness.judge.cookies import made_of_cookies
 from harness.judge.scene import Record, Scene
 from harness.judge.verdict import Finding, Level
@@ -17,6 +17,11 @@ from harness.judge.verdict import Finding, Level
 # A count that grows by at least this share of the connections of each round, round after round, is
 # a leak; a pool or a cache stops growing.
 GROWS_WITH = 0.5
+
+# A removal is not late if others had the CPUs for such a share of the time that it took too long.
+HUNGRY = 0.3
+
+NOTHING: Record = {"sockets": [], "processes": []}
 
 # Where a subject that never rests, not even before the scenario, is named.
 RESTLESSNESS = "resource.idle-cpu"
@@ -55,11 +60,18 @@ def judge_cleanup(scene: Scene) -> list[Finding]:
     ]
 
 
+def _was_hungry(first: Record, last: Record) -> bool:
+    """Whether what was late was late for want of a CPU."""
+    return hunger.between(first, last) > HUNGRY
+
+
 def _removals(scene: Scene) -> Iterator[Finding]:
     for record in scene.of_kind("removal"):
-        if record["held"]:
+        looks = [scene.snapshot_at(t) for t in (record["late"] or {"looks": []})["looks"]]
+        if record["held"] or (looks and record["late"]["held"] and _was_hungry(*looks)):
             continue
-        snapshot = scene.snapshot_before(record["t"]) or {"sockets": [], "processes": []}
+        # As it was when the time was over: what went later was left behind all the same.
+        snapshot = looks[0] if looks else scene.snapshot_before(record["t"]) or NOTHING
         left = leftovers(scene, snapshot, record["peers"], record["inodes"])
         if not left and (made := made_of_cookies(scene, snapshot)):
             yield _nobodys(scene, made)

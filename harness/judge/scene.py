@@ -87,6 +87,10 @@ class Scene:
             if [row[2], row[3]] == [host, port] or [row[4], row[5]] == [host, port]
         ]
 
+    def snapshot_at(self, t: float) -> Record:
+        """The snapshot that was taken at that very moment."""
+        return next(s for s in self.snapshots if s["t"] == t)
+
     def snapshot_before(self, t: float) -> Record | None:
         """The last snapshot taken before `t`."""
         before = [s for s in self.snapshots if s["t"] <= t]

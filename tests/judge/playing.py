@@ -141,7 +141,13 @@ class Observed:
     def trigger(self, *groups: str) -> None:
         self.lab("trigger", groups=list(groups), quiet=False)
 
-    def removal(self, *peers: list[Any], held: bool, inodes: tuple[int, ...] = ()) -> None:
+    def removal(
+        self,
+        *peers: list[Any],
+        held: bool,
+        inodes: tuple[int, ...] = (),
+        late: Record | None = None,
+    ) -> None:
         """These were to be gone at once."""
         self.lab(
             "removal",
@@ -150,6 +156,7 @@ class Observed:
             within_s=1.0,
             promise="at once",
             held=held,
+            late=late,
             after_s=1.0,
         )
 

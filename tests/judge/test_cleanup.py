@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Finding, Level, words
+from harness.judge import Finding, Judgement, Level, words
 from harness.judge.scene import Scene
 from tests.judge.playing import (
     LISTENER,
@@ -270,3 +270,31 @@ def test_a_listener_is_never_a_leftover() -> None:
 def test_what_no_process_holds_was_never_accepted_or_is_closed(state: str, told: str) -> None:
     row = {"peer": ["10.0.0.9", 1], "state": state, "inode": 0, "owners": []}
     assert words.socket(Scene([]), row) == f"10.0.0.9:1: {state} in the server's kernel; {told}"
+
+
+def removed_late(queued_s: float, held: bool = True) -> Judgement:
+    """Gone only after its time, in which the subject waited for so long for a CPU."""
+    seen = Observed()
+    seen.group("one")
+    seen.report("one#0")
+    first = seen.snapshot("not yet", row(client(0)), processes=[process(queued_s=0.0, cpu_s=0.0)])
+    seen.t += 0.9
+    last = seen.snapshot("late", processes=[process(queued_s=queued_s, cpu_s=0.1)])
+    late = {"held": held, "looks": [first["t"], last["t"]]}
+    seen.removal(client(0), held=False, late=late)
+    seen.end()
+    return seen.judged()
+
+
+def test_what_was_removed_late_is_shown_as_it_was_when_its_time_was_over() -> None:
+    [finding] = removed_late(0.0).cleanup.findings
+    assert finding.summary.startswith("1 of 1 dead connections were not removed")
+    assert "one#0 10.91.0.4:50000: ESTABLISHED" in finding.evidence[0]
+
+
+def test_what_was_removed_late_for_want_of_a_cpu_is_not_late() -> None:
+    assert removed_late(0.8).cleanup.level is Level.OK
+
+
+def test_want_of_a_cpu_does_not_excuse_what_stays() -> None:
+    assert removed_late(0.8, held=False).cleanup.level is Level.FAILED
