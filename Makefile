@@ -30,10 +30,10 @@ help: ## this list
 	@echo '  BASE_IMAGE= the image to start from, with Python 3.11 or newer (docker)'
 
 lab: $(SET_UP) ## watch a server and its clients live; Ctrl-C ends it
-	@$(PYTHON) -m harness lab $(LAB_OPTIONS)
+	@$(PYTHON) -m iolab lab $(LAB_OPTIONS)
 
 client: $(SET_UP) ## take part in the running lab by hand, from a second terminal
-	@$(PYTHON) -m harness client
+	@$(PYTHON) -m iolab client
 
 test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
 	@$(PYTHON) -m pytest tests -n 4 || { echo 'What failed among the others is run once more, alone:'; \
@@ -44,27 +44,27 @@ bench: $(BENCH_SET_UP) ## measure our models beside other servers; writes docs/p
 	@$(PYTHON) -m bench $(ARGS)
 
 pictures: $(SET_UP) ## record and draw what each model does while it waits (docs/io-models.md)
-	@$(PYTHON) -m harness pictures $(BACKEND_OPTION) $(call option,MODEL,model)
+	@$(PYTHON) -m iolab pictures $(BACKEND_OPTION) $(call option,MODEL,model)
 
 images: $(SET_UP) ## build the images for Docker, where something changed
-	@$(PYTHON) -m harness images
+	@$(PYTHON) -m iolab images
 
 check: $(SET_UP) ## lint, types, formatting, generated pages; changes nothing
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
-	@$(PYTHON) -m harness docs --check
+	@$(PYTHON) -m iolab docs --check
 
 format: $(SET_UP) ## rewrite the code as `check` wants it, and the generated pages
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
-	@$(PYTHON) -m harness docs
+	@$(PYTHON) -m iolab docs
 
 sweep: $(SET_UP) ## remove what dead runs left behind
-	@$(PYTHON) -m harness sweep
+	@$(PYTHON) -m iolab sweep
 
 clean: ## remove all that the project made: leftovers, images, environment, caches
-	@if [ -e $(SET_UP) ]; then $(PYTHON) -m harness clean; fi
+	@if [ -e $(SET_UP) ]; then $(PYTHON) -m iolab clean; fi
 	@rm -rf .venv $(CACHES) runs junit.xml docker/wheels/*.whl
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

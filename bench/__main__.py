@@ -20,9 +20,9 @@ from bench.plan import Entry, Group
 from bench.report import page, record, terminal
 from bench.rounds import Clients, Play
 from bench.run import Run, versions
-from harness.errors import UsageError
-from harness.options import ROOT
-from harness.report.terminal import WIDTH
+from iolab.harness.errors import UsageError
+from iolab.harness.report.terminal import WIDTH
+from iolab.harness.run.options import ROOT
 
 DOCS = ROOT / "docs"
 

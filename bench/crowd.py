@@ -20,8 +20,8 @@ from bench.load.agent import WITHIN_S, Agent, Step, agent, question
 from bench.load.shape import Sample
 from bench.machine import busy_s, cpu_s, widen_ports
 from bench.serving import serving
-from harness.backends.namespaces.network import Network, address
-from harness.backends.namespaces.steps import StepFailed
+from iolab.harness.backends.namespaces.network import Network, address
+from iolab.harness.backends.namespaces.steps import StepFailed
 
 CROWD = 50_000
 PARTS = 3

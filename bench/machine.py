@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.local import limits, linux
-from harness.backends.namespaces.rtnetlink import Links
+from iolab.harness.backends.local import limits, linux
+from iolab.harness.backends.namespaces.rtnetlink import Links
 
 _LOOPBACK_INDEX = 1
 

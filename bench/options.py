@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.contestants import CONTESTANTS
 from bench.plan import GROUPS, Group
 from bench.rounds import Pace
-from harness.errors import UsageError
+from iolab.harness.errors import UsageError
 
 FULL = Pace(rounds=5, warm_s=0.1, for_s=0.3)
 QUICK = Pace(rounds=1, warm_s=0.05, for_s=0.1)

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import IO
 
-from harness.backends.local import linux
-from harness.options import ROOT
+from iolab.harness.backends.local import linux
+from iolab.harness.run.options import ROOT
 
 
 def start(

@@ -6,10 +6,10 @@ import sys
 def main(arguments: list[str]) -> int:
     """Run the command; its exit status."""
     if arguments == ["agent"]:  # a lab starts many, and waits until they are ready
-        from client import agent
+        from . import agent
 
         return agent.main()
-    from client import command
+    from . import command
 
     return command.main(arguments)
 

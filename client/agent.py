@@ -13,26 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from client import kernel
-from client.channel import LONGEST, Channel
-from client.fields import (
-    Bind,
-    Flag,
-    Invalid,
-    Kind,
-    Name,
-    Positive,
-    Seconds,
-    Target,
-    Text,
-    one_of,
-    read,
-)
-from client.group import Group, Outcome, latencies_kept
-from client.loop import Loop
-from client.payload import Reply
-from client.player import Setting
-from client.script import read_script
+from . import kernel
+from .channel import LONGEST, Channel
+from .fields import Bind, Flag, Invalid, Kind, Name, Positive, Seconds, Target, Text, one_of, read
+from .group import Group, Outcome, latencies_kept
+from .loop import Loop
+from .payload import Reply
+from .player import Setting
+from .script import read_script
 
 Fields = dict[str, object]
 Answer = Callable[..., None]

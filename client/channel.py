@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable
 
-from client.loop import Loop
+from .loop import Loop
 
 LONGEST = 16 * 1024 * 1024
 """The longest line of docs/protocol.md, in bytes."""

@@ -5,9 +5,9 @@ import socket
 import sys
 from ipaddress import ip_address
 
-from client import agent, play, prompt
-from client.fields import Invalid
-from client.script import load, names
+from . import agent, play, prompt
+from .fields import Invalid
+from .script import load, names
 
 _EPILOG = """\
 other commands:

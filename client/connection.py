@@ -12,12 +12,12 @@ import struct
 import time
 from collections.abc import Callable
 
-from client import failure
-from client.failure import Failed, Failure
-from client.fields import Address
-from client.loop import Loop
-from client.payload import SLICE, Source
-from client.replies import Replies
+from . import failure
+from .failure import Failed, Failure
+from .fields import Address
+from .loop import Loop
+from .payload import SLICE, Source
+from .replies import Replies
 
 _CHUNK = 64 * 1024
 _CHUNKS = 4  # at most so many at once, so that one fast peer does not hold up the others

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from client import listening, script, speaking
-from client.failure import Failed, Failure
-from client.script import Step
+from . import listening, script, speaking
+from .failure import Failed, Failure
+from .script import Step
 
 if TYPE_CHECKING:
-    from client.player import Player
+    from .player import Player
 
 Course = Generator[None, None, None]
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.loop import Alarm
-from client.player import Player, Setting
+from .loop import Alarm
+from .player import Player, Setting
 
 _KEPT = 200_000  # latencies of a whole group: a report must fit into one line
 _START_S = 0.01  # starting players holds up the others no longer than this at a time

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from client import script
-from client.connection import Connection
-from client.failure import Failed, Failure, escaped
+from . import script
+from .connection import Connection
+from .failure import Failed, Failure, escaped
 
 if TYPE_CHECKING:
-    from client.player import Player
+    from .player import Player
 
 Course = Generator[None, None, None]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from client.fields import Address
-from client.group import Group, latencies_kept
-from client.loop import Alarm, Loop
-from client.payload import Reply
-from client.player import Player, Setting
-from client.script import Script
-from client.summary import Summary, counted, doing_words, failure_words
+from .fields import Address
+from .group import Group, latencies_kept
+from .loop import Alarm, Loop
+from .payload import Reply
+from .player import Player, Setting
+from .script import Script
+from .summary import Summary, counted, doing_words, failure_words
 
 _AGAIN_S = 1.0
 _STATUS_S = 0.5

@@ -11,15 +11,15 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from client import courses
-from client.connection import Connection
-from client.failure import Failed, Failure, escaped, from_errno
-from client.fields import Address
-from client.latencies import Latencies
-from client.loop import Alarm, Loop
-from client.payload import Constant, Reply, Source, Voice
-from client.replies import Replies
-from client.script import Connect, Hang, Message, Script
+from . import courses
+from .connection import Connection
+from .failure import Failed, Failure, escaped, from_errno
+from .fields import Address
+from .latencies import Latencies
+from .loop import Alarm, Loop
+from .payload import Constant, Reply, Source, Voice
+from .replies import Replies
+from .script import Connect, Hang, Message, Script
 
 _SAID = 64
 _PAUSES = 100

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from client.failure import from_error
-from client.terminal import Line, above, key_by_key
+from .failure import from_error
+from .terminal import Line, above, key_by_key
 
 _PROMPT = ">>> "
 _REPLY = "<<< "

@@ -2,8 +2,8 @@
 
 from collections import deque
 
-from client.failure import Failure, escaped
-from client.payload import Constant, Source
+from .failure import Failure, escaped
+from .payload import Constant, Source
 
 UNASKED = 64 * 1024
 """So many bytes that nobody asked for are kept for a later `expect`; more is a failure at once."""

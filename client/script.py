@@ -11,20 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from client.fields import (
-    Count,
-    Flag,
-    Invalid,
-    Kind,
-    Name,
-    Octets,
-    Positive,
-    Rate,
-    Seconds,
-    Text,
-    read,
-)
-from client.payload import Constant
+from .fields import Count, Flag, Invalid, Kind, Name, Octets, Positive, Rate, Seconds, Text, read
+from .payload import Constant
 
 LIBRARY = Path(__file__).parent / "scripts"
 """The scripts that come with the client, one TOML file each."""

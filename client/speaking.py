@@ -5,14 +5,14 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from client import kernel, script
-from client.connection import Connection
-from client.failure import Failed, Failure
-from client.loop import NEVER
-from client.payload import Source
+from . import kernel, script
+from .connection import Connection
+from .failure import Failed, Failure
+from .loop import NEVER
+from .payload import Source
 
 if TYPE_CHECKING:
-    from client.player import Player
+    from .player import Player
 
 Course = Generator[None, None, None]
 

@@ -3,8 +3,8 @@
 from collections import Counter, deque
 from typing import Any
 
-from client.fields import Address
-from client.script import Script, quantity
+from .fields import Address
+from .script import Script, quantity
 
 _LATENCIES = 200_000
 _KINDS_SHOWN = 3

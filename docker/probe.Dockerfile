@@ -5,13 +5,13 @@ LABEL iolab.image=probe
 ENV PYTHONPATH=/iolab
 WORKDIR /iolab
 # It stays root, less all capabilities that it is not given: a non-root user gets none of them.
-ENTRYPOINT ["python3", "-m", "harness.probe"]
+ENTRYPOINT ["python3", "-m", "iolab.harness.beside.probe"]
 # A base made from Debian's packages has the tools already, and then the build needs no network.
 RUN if ! command -v iptables || ! command -v ss; then \
         apt-get update -qq \
         && apt-get install -y --no-install-recommends iptables iproute2 \
         && rm -rf /var/lib/apt/lists/*; \
     fi
-COPY harness /iolab/harness
+COPY harness /iolab/iolab/harness
 # The root is read-only when it runs: what is not compiled now is compiled at every start.
-RUN python3 -m compileall -q /iolab/harness
+RUN python3 -m compileall -q /iolab/iolab/harness

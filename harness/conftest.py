@@ -1,17 +1,15 @@
-"""Options, fixtures and hooks of `pytest harness/`; the work is done elsewhere."""
+"""Options and hooks of `pytest harness/`; the work is done in `harness/run/`."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import options, runner
-from harness.errors import UsageError
-from harness.scenario import Scenario
-from harness.stage import Stage
+from iolab.harness.errors import UsageError
+from iolab.harness.run import collection, options, runner
 
 STATUS_OF_BAD_INPUT = 2
 
@@ -40,9 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # It imports all of Hypothesis to say that it has nothing to say, and no scenario uses it.
     config.pluginmanager.unregister(name="hypothesispytest")
     if not runner.is_worker(config):
-        from harness.report.terminal import Summary  # workers print no table, and start sooner
+        from iolab.harness.report.terminal import (
+            Summary,  # workers print no table, and start sooner
+        )
 
         config.pluginmanager.register(Summary(config), "iolab-summary")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
+    return collection.collect(file_path, parent)
 
 
 def pytest_collection_finish() -> None:
@@ -57,24 +61,3 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     runner.finish(config)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    runner.parametrize(metafunc)
-
-
-@pytest.fixture(scope="session")
-def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
-    """Where this process plays its scenarios."""
-    with runner.stage(pytestconfig) as stage:
-        yield stage
-
-
-@pytest.fixture
-def play(request: pytest.FixtureRequest, stage: Stage) -> Any:
-    """Plays the scenario of this test in the form that it is parametrised with."""
-
-    def play(scenario: Scenario) -> None:
-        runner.play(stage, request.node, scenario, request.param)
-
-    return play

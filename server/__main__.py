@@ -10,11 +10,11 @@ import socket
 import sys
 from dataclasses import replace
 
-from server import models
-from server.events import Log
-from server.listener import Listener
-from server.settings import parse
-from server.stop import StopRequest
+from . import models
+from .events import Log
+from .listener import Listener
+from .settings import parse
+from .stop import StopRequest
 
 
 def main() -> int:

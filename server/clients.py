@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from server.connection import Connection
-from server.events import Log
-from server.settings import Settings
+from .connection import Connection
+from .events import Log
+from .settings import Settings
 
 LOGGED_BYTES = 200
 """Bytes of a message that the log shows."""

@@ -21,9 +21,9 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
-from server.framing import Block, Framing, LineFraming, RawFraming
-from server.reply import REPLIES, echo
-from server.settings import Settings
+from .framing import Block, Framing, LineFraming, RawFraming
+from .reply import REPLIES, echo
+from .settings import Settings
 
 LINGER_S = 2.0
 """How long a peer that was told to go may keep its own side open before we let go of it."""

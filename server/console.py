@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Generic, TypeVar
 
-from server.clients import Client, Clients
-from server.events import Log
-from server.framing import LineFraming
+from .clients import Client, Clients
+from .events import Log
+from .framing import LineFraming
 
 STDIN = 0
 HELP = "type: NUMBER TEXT to answer a client; list; close NUMBER"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as _quote
 from queue import SimpleQueue
 
-from server.stop import start_thread
+from .stop import start_thread
 
 CAPACITY = 10_000
 """Lines that may wait for a slow reader."""

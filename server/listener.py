@@ -6,8 +6,8 @@ import errno
 import socket
 from typing import Any
 
-from server import errors, tcp
-from server.settings import Settings
+from . import errors, tcp
+from .settings import Settings
 
 ACCEPT_RETRY_S = 0.5
 """How long accepting rests when there is no room for another socket and none of ours is closed."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.models.base import Poller
-from server.timers import Timers
+from .models.base import Poller
+from .timers import Timers
 
 Callback = Callable[[int], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.framing import Block
+from .framing import Block
 
 Reply = Callable[[Block], Block]
 

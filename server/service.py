@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import select
 
-from server.clients import Clients
-from server.console import STDIN, Operator
-from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
-from server.loop import Loop
-from server.models.base import READ, Poller
-from server.settings import Settings
-from server.stop import StopRequest
-from server.timers import Timer
-from server.transport import Transport
+from .clients import Clients
+from .console import STDIN, Operator
+from .events import Log
+from .listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
+from .loop import Loop
+from .models.base import READ, Poller
+from .settings import Settings
+from .stop import StopRequest
+from .timers import Timer
+from .transport import Transport
 
 MOST_ACCEPTED = 256
 """Connections accepted in one round: a burst must not starve those who are being served."""

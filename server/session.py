@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Condition
 
-from server import errors, tcp
-from server.clients import Clients
-from server.connection import CLOSED, LINGERING, STOPPING, Connection
+from . import errors, tcp
+from .clients import Clients
+from .connection import CLOSED, LINGERING, STOPPING, Connection
 
 
 class Session:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import NoReturn
 
-from server import models
+from . import models
 
 KEEPALIVE_PROBES = 3
 

@@ -13,8 +13,8 @@ from array import array
 from fcntl import ioctl
 from termios import FIONREAD, TIOCOUTQ
 
-from server.connection import Connection
-from server.settings import KEEPALIVE_PROBES, Settings
+from .connection import Connection
+from .settings import KEEPALIVE_PROBES, Settings
 
 # struct tcp_info of <linux/tcp.h>: tcpi_retransmits, and, in milliseconds before now,
 # tcpi_last_data_sent, tcpi_last_data_recv and tcpi_last_ack_recv.

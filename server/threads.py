@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from threading import Condition
 
-from server.clients import Clients
-from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
-from server.session import Session
-from server.settings import Settings
-from server.stop import StopRequest, start_thread
+from .clients import Clients
+from .events import Log
+from .listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors
+from .session import Session
+from .settings import Settings
+from .stop import StopRequest, start_thread
 
 
 class Threads:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from server import errors, tcp
-from server.connection import CLOSED, OPEN, STOPPING, Connection
-from server.models.base import BROKEN, READ, WRITE
-from server.tcp import RECEIVE_SIZE
+from . import errors, tcp
+from .connection import CLOSED, OPEN, STOPPING, Connection
+from .models.base import BROKEN, READ, WRITE
+from .tcp import RECEIVE_SIZE
 
 if TYPE_CHECKING:
-    from server.loop import Callback
-    from server.service import Service
-    from server.timers import Timer
+    from .loop import Callback
+    from .service import Service
+    from .timers import Timer
 
 
 class Transport:

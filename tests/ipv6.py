@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.backends.processes.ports import why_no_ipv6
+from iolab.harness.backends.processes.ports import why_no_ipv6
 
 needs_ipv6 = pytest.mark.skipif(why_no_ipv6() is not None, reason=str(why_no_ipv6()))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from server import models
+from iolab.server import models
 
 EXTRA = "requirements-bench.txt"
 

@@ -55,7 +55,7 @@ class Agent:
 @contextlib.contextmanager
 def agent(server: Server, core: int | None = None) -> Iterator[Agent]:
     """Start one on a core, or wherever there is room; its connections end with it."""
-    with start([sys.executable, "-m", "client", "agent"], core) as process:
+    with start([sys.executable, "-m", "iolab.client", "agent"], core) as process:
         try:
             yield Agent(process, server)
         finally:

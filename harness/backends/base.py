@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from harness.channel import Channel
-    from harness.subject import Subject
+    from iolab.harness.backends.channel import Channel
+    from iolab.harness.subject.manifest import Subject
 
 Family = Literal[4, 6]
 Stream = Literal["stdout", "stderr"]
@@ -132,7 +132,7 @@ class Pod(Node):
 
     @abstractmethod
     def start_probe(self) -> Process:
-        """Start `python -m harness.probe` where it sees the subject's namespaces."""
+        """Start `python -m iolab.probe` where it sees the subject's namespaces."""
 
     def spawn_as(self, argv: Sequence[str], user: str) -> Process:
         """Start a helper of the probe's in its node as another user, "UID:GID".

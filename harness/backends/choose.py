@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib
 
-from harness.backends.base import Backend, BackendError
-from harness.errors import UsageError
+from iolab.harness.backends.base import Backend, BackendError
+from iolab.harness.errors import UsageError
 
 AUTO = "auto"
 
 # The best one first: where there are engines, images and namespaces, labs are most like the world.
 # Each is imported when it is asked for: not every machine has what another one needs.
 BACKENDS = {
-    "docker": "harness.backends.docker.backend:DockerBackend",
-    "namespaces": "harness.backends.namespaces.backend:Namespaces",
-    "processes": "harness.backends.processes.backend:Processes",
+    "docker": "iolab.harness.backends.docker.backend:DockerBackend",
+    "namespaces": "iolab.harness.backends.namespaces.backend:Namespaces",
+    "processes": "iolab.harness.backends.processes.backend:Processes",
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.backends.base import NEEDS
+from iolab.harness.backends.base import NEEDS
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def page(needs_of: Mapping[str, Sequence[str]], all_of: Sequence[Declaration] = 
         [
             "# Backends",
             "",
-            "<!-- Made from harness/backends/declared.py by `python -m harness docs`. -->",
+            "<!-- Made from harness/backends/declared.py by `python -m iolab docs`. -->",
             "",
             "A backend is where labs run. `--backend` and `BACKEND=` choose one; the default "
             "`auto` takes the first of these that works here, and says in one line which and why "

@@ -7,7 +7,7 @@ from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 F = TypeVar("F", bound="Fault")
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 
 # Linux delays an acknowledgement by 40 ms, 200 ms at the most (RFC 9293 §3.8.6.3 allows 500 ms).

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 ANSWERS_WITHIN_S = 5.0
 

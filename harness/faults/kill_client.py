@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 # SIGKILL is delivered when the process is next scheduled, and its end is told by its keeper.
 DIES_WITHIN_S = 3.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from harness.channel import Refused
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.backends.channel import Refused
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 HELPER_WITHIN_S = 10.0
 

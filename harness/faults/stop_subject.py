@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.channel import Refused
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.backends.channel import Refused
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 
 @register

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.clients import Group
-from harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.lab.clients import Group
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from iolab.harness.lab.lab import Lab
 
 
 @register

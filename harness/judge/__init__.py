@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.judge.cleanup import judge_cleanup
-from harness.judge.reply import judge_reply
-from harness.judge.scene import Record, Scene
-from harness.judge.trust import Doubt, doubts
-from harness.judge.verdict import SIDES, Finding, Judgement, Level, Side, Verdict
+from iolab.harness.judge.cleanup import judge_cleanup
+from iolab.harness.judge.reply import judge_reply
+from iolab.harness.judge.scene import Record, Scene
+from iolab.harness.judge.trust import Doubt, doubts
+from iolab.harness.judge.verdict import SIDES, Finding, Judgement, Level, Side, Verdict
 
 __all__ = ["SIDES", "Finding", "Judgement", "Level", "Side", "Verdict", "judge"]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.judge import hunger, words
-from harness.judge.cookies import made_of_cookies
-from harness.judge.scene import Record, Scene
-from harness.judge.verdict import Finding, Level
+from iolab.harness.judge import hunger, words
+from iolab.harness.judge.cookies import made_of_cookies
+from iolab.harness.judge.scene import Record, Scene
+from iolab.harness.judge.verdict import Finding, Level
 
 # A count that grows by at least this share of the connections of each round, round after round, is
 # a leak; a pool or a cache stops growing.

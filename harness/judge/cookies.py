@@ -8,7 +8,7 @@ server gets a new client, of whom nobody will ever hear, and cannot tell him fro
 
 from __future__ import annotations
 
-from harness.judge.scene import Record, Scene
+from iolab.harness.judge.scene import Record, Scene
 
 COUNTER = "SyncookiesRecv"
 

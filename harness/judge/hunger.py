@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.judge.scene import Record, Scene
+from iolab.harness.judge.scene import Record, Scene
 
 
 def hunger(scene: Scene, begin: float, took: float) -> float:

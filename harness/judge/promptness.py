@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.judge import words
-from harness.judge.scene import Scene
-from harness.judge.verdict import Finding, Level
+from iolab.harness.judge import words
+from iolab.harness.judge.scene import Scene
+from iolab.harness.judge.verdict import Finding, Level
 
 # Where a subject that is slow with every answer, and so never slower than usual, is named. The
 # quickest of several answers is the measure: no busy machine delays them all for so long.

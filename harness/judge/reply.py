@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from statistics import median
 
-from harness.judge import words
-from harness.judge.hunger import hunger
-from harness.judge.promptness import halting, sluggish
-from harness.judge.scene import Record, Scene, address
-from harness.judge.verdict import Finding, Level
+from iolab.harness.judge import words
+from iolab.harness.judge.hunger import hunger
+from iolab.harness.judge.promptness import halting, sluggish
+from iolab.harness.judge.scene import Record, Scene, address
+from iolab.harness.judge.verdict import Finding, Level
 
 # A request of a bystander is late after this, or after so many times its median before the trigger.
 LATE_AFTER_S = 1.0

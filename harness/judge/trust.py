@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.judge.reply import LATE_AFTER_S, kept_idle
-from harness.judge.scene import Record, Scene
+from iolab.harness.judge.reply import LATE_AFTER_S, kept_idle
+from iolab.harness.judge.scene import Record, Scene
 
 # An agent or probe whose own loop was late by more than this share of a bystander's bound cannot
 # say that the subject was late.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from harness.judge.scene import Record, Scene, address
-from harness.report.ladder import ladder as draw
+from iolab.harness.judge.ladder import ladder as draw
+from iolab.harness.judge.scene import Record, Scene, address
 
 SHOWN = 5
 SHOWN_OF_A_CALL = 3

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import UsageError
-from harness.live.state import State
-from harness.live.view import view
+from iolab.harness.errors import UsageError
+from iolab.harness.live.state import State
+from iolab.harness.live.view import view
 
 COLUMNS, ROWS = 144, 40
 

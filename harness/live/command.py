@@ -12,23 +12,23 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from harness.backends import choose
-from harness.backends.base import Backend
-from harness.channel import ChannelError
-from harness.live import capture
-from harness.live import setting as settings
-from harness.live.door import Door
-from harness.live.editor import Editor
-from harness.live.plain import Plain
-from harness.live.session import LabFailed, Session
-from harness.live.setting import Setting
-from harness.live.state import State
-from harness.live.stop import Stoppable, Stopped
-from harness.live.summary import summary
-from harness.live.terminal import CTRL_C, Terminal, opened
-from harness.live.view import view
-from harness.progress import Progress
-from harness.run import VARIABLE, current_id
+from iolab.harness.backends import choose
+from iolab.harness.backends.base import Backend
+from iolab.harness.backends.channel import ChannelError
+from iolab.harness.backends.identity import VARIABLE, current_id
+from iolab.harness.live import capture
+from iolab.harness.live import setting as settings
+from iolab.harness.live.door import Door
+from iolab.harness.live.editor import Editor
+from iolab.harness.live.plain import Plain
+from iolab.harness.live.session import LabFailed, Session
+from iolab.harness.live.setting import Setting
+from iolab.harness.live.state import State
+from iolab.harness.live.stop import Stoppable, Stopped
+from iolab.harness.live.summary import summary
+from iolab.harness.live.terminal import CTRL_C, Terminal, opened
+from iolab.harness.live.view import view
+from iolab.harness.progress import Progress
 
 TICK_S = 0.1
 FRAME_EVERY_S = 0.25

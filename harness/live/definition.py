@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from harness.errors import UsageError
-from harness.live.substitution import substitute
+from iolab.harness.errors import UsageError
+from iolab.harness.live.substitution import substitute
 
 SERVER, PROBE, CLIENT = "server", "probe", "client"
 _ROLES = {f"docker/{role}.Dockerfile": role for role in (SERVER, PROBE, CLIENT)}

@@ -23,9 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.backends.base import BackendError, Process
-from harness.channel import ChannelError
-from harness.live.session import LabFailed, Session, Visit
+from iolab.harness.backends.base import BackendError, Process
+from iolab.harness.backends.channel import ChannelError
+from iolab.harness.live.session import LabFailed, Session, Visit
 
 _NAME = "iolab.lab.{user}."  # and when it was opened, in nanoseconds since boot
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid (unix(7))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.live.state import State
-from harness.live.style import QUIET, signed
-from harness.live.words import clock
+from iolab.harness.live.state import State
+from iolab.harness.live.style import QUIET, signed
+from iolab.harness.live.words import clock
 
 REACTION_S = 5.0
 

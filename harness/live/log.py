@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.live.words import count
+from iolab.harness.live.words import count
 
 Address = tuple[str, int]
 Fields = dict[str, Any]

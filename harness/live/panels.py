@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from harness.live.log import Line
-from harness.live.state import Client, Connection, State
-from harness.live.style import MEASURE, QUIET, named, note, signed, table
-from harness.live.words import STATE_STYLES, count, seconds, size
+from iolab.harness.live.log import Line
+from iolab.harness.live.state import Client, Connection, State
+from iolab.harness.live.style import MEASURE, QUIET, named, note, signed, table
+from iolab.harness.live.words import STATE_STYLES, count, seconds, size
 
 _INDENT = 2
 _COUNTS = 12  # cells for messages and replies, so that the column stands still as they grow

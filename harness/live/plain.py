@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.live.log import Line
-from harness.live.process import doing
-from harness.live.state import State
-from harness.live.words import count
+from iolab.harness.live.log import Line
+from iolab.harness.live.process import doing
+from iolab.harness.live.state import State
+from iolab.harness.live.words import count
 
 STATUS_EVERY_S = 5.0
 TOLD_OF_EACH = 2

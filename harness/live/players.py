@@ -13,10 +13,10 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from client.script import LIBRARY
-from harness.backends.base import Process
-from harness.channel import Channel, ChannelError
-from harness.live.definition import ClientService
+from iolab.client.script import LIBRARY
+from iolab.harness.backends.base import Process
+from iolab.harness.backends.channel import Channel, ChannelError
+from iolab.harness.live.definition import ClientService
 
 Record = Mapping[str, Any]
 Step = dict[str, Any]
@@ -35,7 +35,16 @@ def play_argv(service: ClientService, bind: str, target: tuple[str, int]) -> lis
     """The command that plays the client's script against the server, from the address `bind`."""
     host, port = target
     return [
-        *("python3", "-m", "client", "play", service.script, host, str(port), f"--bind={bind}"),
+        *(
+            "python3",
+            "-m",
+            "iolab.client",
+            "play",
+            service.script,
+            host,
+            str(port),
+            f"--bind={bind}",
+        ),
         *(f"--count={service.count}", f"--name={service.name}", "--log=json"),
         *service.options,
     ]
@@ -58,7 +67,7 @@ def follow(process: Process, tell: Tell) -> None:
     tell({"event": "gone", "words": words.rpartition("\n")[2], "status": process.wait(1.0)})
 
 
-AGENT_ARGV = ("python3", "-m", "client", "agent")
+AGENT_ARGV = ("python3", "-m", "iolab.client", "agent")
 
 
 def converse(

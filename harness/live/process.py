@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.live.state import REMEMBERED_S, RUNNING, State, Thread
-from harness.live.style import QUIET
-from harness.live.words import CALL_STYLES, UNTIL, count, seconds, size
+from iolab.harness.live.state import REMEMBERED_S, RUNNING, State, Thread
+from iolab.harness.live.style import QUIET
+from iolab.harness.live.words import CALL_STYLES, UNTIL, count, seconds, size
 
 NEWLY_S = 0.05
 """Of a sleep that was just seen to begin, nobody knows how long it has lasted."""

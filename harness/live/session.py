@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from harness.backends.base import Backend, LabNodes, Node, Process, SubjectProcess
-from harness.channel import Channel, Refused
-from harness.live import players
-from harness.live.definition import ClientService, Definition
-from harness.live.state import State
-from harness.subject import Subject
+from iolab.harness.backends.base import Backend, LabNodes, Node, Process, SubjectProcess
+from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.live import players
+from iolab.harness.live.definition import ClientService, Definition
+from iolab.harness.live.state import State
+from iolab.harness.subject.manifest import Subject
 
 LOOK_EVERY_S = 0.2
 """Between two looks of the probe at everything."""
@@ -196,7 +196,7 @@ class Session:
             node = self._nodes.client(name)
         pod = self._nodes.pod
         host, own = pod.addresses[4], node.addresses[4]
-        argv = ["python3", "-m", "client", host, str(pod.port), f"--bind={own}"]
+        argv = ["python3", "-m", "iolab.client", host, str(pod.port), f"--bind={own}"]
         self._tell(name, {"event": "visit", "address": own})
         process = self._spawn(node, argv)
         return Visit(name, f"{host} port {pod.port}", process)

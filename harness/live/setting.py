@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.fields import Invalid
-from client.script import load
-from harness.backends.choose import AUTO, BACKENDS
-from harness.errors import UsageError
-from harness.live import definition
-from harness.live.definition import Definition
-from harness.options import ROOT, model
-from harness.subject import Subject
+from iolab.client.fields import Invalid
+from iolab.client.script import load
+from iolab.harness.backends.choose import AUTO, BACKENDS
+from iolab.harness.errors import UsageError
+from iolab.harness.live import definition
+from iolab.harness.live.definition import Definition
+from iolab.harness.run.options import ROOT, model
+from iolab.harness.subject.manifest import Subject
 
 COMPOSE = ROOT / "compose.yaml"
 REPLIES = ("echo", "upper", "operator")
@@ -74,7 +74,7 @@ def read(arguments: Sequence[str], *, terminal: bool) -> Setting:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m harness lab",
+        prog="python -m iolab lab",
         description="Run the lab of compose.yaml and watch it live. Ctrl-C ends it and removes "
         "everything. Without a terminal it prints plain lines and ends after --duration.",
     )
@@ -114,7 +114,7 @@ def _subject(found: Definition) -> Subject:
         raise UsageError(f"--reply (REPLY): must be one of {allowed}, not {server.reply!r}")
     name = server.model
     if name == "auto":
-        from server.models import best
+        from iolab.server.models import best
 
         name = best()
     manifest = model(name)

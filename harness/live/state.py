@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.live.log import Address, ServerLog, plain
+from iolab.harness.live.log import Address, ServerLog, plain
 
 Record = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.live.state import State
+from iolab.harness.live.state import State
 
 QUIET = "bright_black"
 

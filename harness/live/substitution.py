@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.errors import UsageError
+from iolab.harness.errors import UsageError
 
 _VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)"

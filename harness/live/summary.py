@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.live.session import Ending
-from harness.live.state import State
-from harness.live.words import count, seconds, size
+from iolab.harness.live.session import Ending
+from iolab.harness.live.state import State
+from iolab.harness.live.words import count, seconds, size
 
 _QUIET = "bright_black"
 

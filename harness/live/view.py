@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.text import Text
 
-from harness.live import frame, panels, process, style
-from harness.live.room import Wish, allot
-from harness.live.state import State
+from iolab.harness.live import frame, panels, process, style
+from iolab.harness.live.room import Wish, allot
+from iolab.harness.live.state import State
 
 # From here on there is room for two columns, and for what the model does while it waits.
 WIDE, TALL = 118, 30

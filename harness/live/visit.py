@@ -7,14 +7,14 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from client.prompt import Prompt
-from harness.live.door import NoLab, enter, last_words
+from iolab.client.prompt import Prompt
+from iolab.harness.live.door import NoLab, enter, last_words
 
 
 def main(arguments: Sequence[str]) -> int:
     """Talk to the server of the newest running lab; the exit status of the prompt there."""
     argparse.ArgumentParser(
-        prog="python -m harness client",
+        prog="python -m iolab client",
         description="Open a prompt inside the running lab of `make lab`: each line is sent, replies"
         " appear when they arrive. Ctrl-D ends your side and waits for the rest, Ctrl-C leaves.",
     ).parse_args(arguments)

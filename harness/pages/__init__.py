@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from harness.backends import declared
-from harness.errors import UsageError
-from harness.options import ROOT
-from harness.pages import faults, gallery, models, scenarios
-from harness.scenario import CATALOGUE, CATEGORIES
-
-SCENARIOS = ROOT / "harness" / "scenarios"
-
-
-def load_catalogue() -> None:
-    """Import every category in the order of the pages, with what is in files of its own."""
-    for category in CATEGORIES:
-        for path in sorted(SCENARIOS.glob(f"test_{category}*.py"), key=lambda path: path.stem):
-            importlib.import_module(f"harness.scenarios.{path.stem}")
+from iolab.harness.backends import declared
+from iolab.harness.errors import UsageError
+from iolab.harness.pages import faults, gallery, models, scenarios
+from iolab.harness.run.options import ROOT
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE
 
 
 def _backends() -> str:
@@ -37,8 +28,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`python -m harness docs [--check]`: write the pages, or say which of them are stale."""
-    parser = argparse.ArgumentParser(prog="python -m harness docs", description=main.__doc__)
+    """`python -m iolab docs [--check]`: write the pages, or say which of them are stale."""
+    parser = argparse.ArgumentParser(prog="python -m iolab docs", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
     options = parser.parse_args(arguments)
     load_catalogue()

@@ -6,11 +6,11 @@ import dataclasses
 import importlib
 import pkgutil
 
-import harness.faults
-from harness.faults.base import FAULTS, Fault
+import iolab.harness.faults as package
+from iolab.harness.faults.base import FAULTS, Fault
 
 HEAD = """\
-<!-- Made by `python -m harness docs` from harness/faults/; do not edit. -->
+<!-- Made by `python -m iolab docs` from harness/faults/; do not edit. -->
 # Faults
 
 One fault, one file of `harness/faults/`. A fault holds when it was observed to hold, and is gone
@@ -24,8 +24,8 @@ pass.
 
 def page() -> str:
     """The whole page."""
-    for module in pkgutil.iter_modules(harness.faults.__path__):
-        importlib.import_module(f"harness.faults.{module.name}")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"iolab.harness.faults.{module.name}")
     return HEAD + "".join(_row(FAULTS[name]) for name in sorted(FAULTS))
 
 

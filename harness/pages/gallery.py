@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.options import ROOT
-from harness.subject import Subject, load
+from iolab.harness.run.options import ROOT
+from iolab.harness.subject.manifest import Subject, load
 
 GALLERY = ROOT / "gallery"
 
 HEAD = """\
-<!-- Made by `python -m harness docs` from the manifests in gallery/; do not edit. -->
+<!-- Made by `python -m iolab docs` from the manifests in gallery/; do not edit. -->
 # The gallery
 
 Small servers, each broken in one realistic way and named after it, and the scenario that finds it.

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from harness.errors import UsageError
-from harness.options import ROOT, model
-from harness.pictures.drawing import draw, slept, waits
-from harness.pictures.recording import KEPT_IN, Recording, load
+from iolab.harness.errors import UsageError
+from iolab.harness.pictures.drawing import draw, slept, waits
+from iolab.harness.pictures.recording import KEPT_IN, Recording, load
+from iolab.harness.run.options import ROOT, model
 
 PAGE = "docs/io-models.md"
 
@@ -140,7 +140,7 @@ def _page() -> str:
 def _lines() -> Iterator[str]:
     yield "# The IO models, watched"
     yield ""
-    yield "<!-- Made from harness/pages/models.py and recordings by `python -m harness docs`. -->"
+    yield "<!-- Made from harness/pages/models.py and recordings by `python -m iolab docs`. -->"
     yield ""
     yield INTRODUCTION
     yield "| | 中文 | until bytes have come | while they are copied | models |"

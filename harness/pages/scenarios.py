@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.scenario import CATALOGUE, CATEGORIES, Scenario
+from iolab.harness.scenarios.scenario import CATALOGUE, CATEGORIES, Scenario
 
 HEAD = """\
-<!-- Made by `python -m harness docs` from harness/scenarios/; do not edit. -->
+<!-- Made by `python -m iolab docs` from harness/scenarios/; do not edit. -->
 # The catalogue
 
 What is done to a server, what must hold, and why. Every scenario has its two bystanders, whose

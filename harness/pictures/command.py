@@ -1,18 +1,18 @@
-"""`python -m harness pictures`: record what each model does while it waits, and draw it."""
+"""`python -m iolab pictures`: record what each model does while it waits, and draw it."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from harness import run
-from harness.backends.choose import AUTO, BACKENDS, prepared
-from harness.errors import UsageError
-from harness.options import model
-from harness.pages import main as write_pages
-from harness.pictures.recording import record
-from harness.progress import Progress
-from server import models
+from iolab.harness.backends import identity
+from iolab.harness.backends.choose import AUTO, BACKENDS, prepared
+from iolab.harness.errors import UsageError
+from iolab.harness.pages import main as write_pages
+from iolab.harness.pictures.recording import record
+from iolab.harness.progress import Progress
+from iolab.harness.run.options import model
+from iolab.server import models
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,13 +22,13 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """Record the models given, or all, keep the recordings, and write the page and its pictures."""
-    parser = _Parser(prog="python -m harness pictures", description=main.__doc__)
+    parser = _Parser(prog="python -m iolab pictures", description=main.__doc__)
     parser.add_argument("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="where")
     parser.add_argument(
         "--model", action="append", choices=models.NAMES, help="which (repeatable; default: all)"
     )
     options = parser.parse_args(arguments)
-    backend, why = prepared(options.backend, run.new_id())
+    backend, why = prepared(options.backend, identity.new_id())
     print(why)
     try:
         with Progress() as progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from harness.pictures.recording import LISTENER, RUNNING, Client, Recording, Span, Thread
+from iolab.harness.pictures.recording import LISTENER, RUNNING, Client, Recording, Span, Thread
 
 WIDTH = 960
 LEFT, RIGHT = 132, 16

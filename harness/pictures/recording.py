@@ -15,13 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness.backends.base import Backend
-from harness.errors import UsageError
-from harness.lab import Lab
-from harness.observations import Recorder
-from harness.options import ROOT
-from harness.steps import Step, ask, close, connect, idle, repeat
-from harness.subject import Subject
+from iolab.harness.backends.base import Backend
+from iolab.harness.errors import UsageError
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import Step, ask, close, connect, idle, repeat
+from iolab.harness.record.recorder import Recorder
+from iolab.harness.run.options import ROOT
+from iolab.harness.subject.manifest import Subject
 
 KEPT_IN = ROOT / "docs" / "pictures"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.judge import SIDES, Finding, Level
-from harness.stage import Outcome, Playing
+from iolab.harness.judge import SIDES, Finding, Level
+from iolab.harness.run.stage import Outcome, Playing
 
 Properties = list[tuple[str, object]]
 

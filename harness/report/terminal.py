@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.judge import SIDES
+from iolab.harness.judge import SIDES
 
 STYLES = {
     "OK": "green",

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from server.models.base import Model
+    from .base import Model
 
 NAMES = (
     "blocking",

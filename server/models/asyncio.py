@@ -12,14 +12,14 @@ import asyncio
 import socket
 from typing import Any
 
-from server import errors, tcp
-from server.clients import Clients
-from server.connection import CLOSED, STOPPING, Connection
-from server.console import STDIN, Operator
-from server.events import Log
-from server.listener import Listener, peer_of
-from server.settings import Settings
-from server.stop import StopRequest
+from .. import errors, tcp
+from ..clients import Clients
+from ..connection import CLOSED, STOPPING, Connection
+from ..console import STDIN, Operator
+from ..events import Log
+from ..listener import Listener, peer_of
+from ..settings import Settings
+from ..stop import StopRequest
 
 
 class Client(asyncio.Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from server.events import Log
-    from server.listener import Listener
-    from server.settings import Settings
-    from server.stop import StopRequest
+    from ..events import Log
+    from ..listener import Listener
+    from ..settings import Settings
+    from ..stop import StopRequest
 
 # The bits of poll(2) and epoll_ctl(2), which are the same on Linux, so that the pollers for them
 # pass on what the kernel said as it is.

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import select
 
-from server.console import STDIN, Operator
-from server.events import Log
-from server.listener import Listener
-from server.session import Session
-from server.settings import Settings
-from server.stop import StopRequest
-from server.threads import Threads
+from ..console import STDIN, Operator
+from ..events import Log
+from ..listener import Listener
+from ..session import Session
+from ..settings import Settings
+from ..stop import StopRequest
+from ..threads import Threads
 
 
 def unavailable() -> str | None:

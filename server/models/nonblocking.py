@@ -8,11 +8,11 @@ that is busy all the time with asking, and every answer but a few is "not yet".
 
 from __future__ import annotations
 
-from server.events import Log
-from server.listener import Listener
-from server.service import Service
-from server.settings import Settings
-from server.stop import StopRequest
+from ..events import Log
+from ..listener import Listener
+from ..service import Service
+from ..settings import Settings
+from ..stop import StopRequest
 
 
 class NonBlockingPoller:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import select
 
-from server.events import Log
-from server.listener import Listener
-from server.models.base import READ, WRITE
-from server.service import Service
-from server.settings import Settings
-from server.stop import StopRequest
+from ..events import Log
+from ..listener import Listener
+from ..service import Service
+from ..settings import Settings
+from ..stop import StopRequest
+from .base import READ, WRITE
 
 
 class SelectPoller:

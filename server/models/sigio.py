@@ -20,11 +20,11 @@ import select
 import signal
 from collections.abc import Iterable
 
-from server.events import Log
-from server.listener import Listener
-from server.service import Service
-from server.settings import Settings
-from server.stop import StopRequest
+from ..events import Log
+from ..listener import Listener
+from ..service import Service
+from ..settings import Settings
+from ..stop import StopRequest
 
 # Python's own sigtimedwait does not give `si_fd`.
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -9,13 +9,13 @@ run at a time.
 
 from __future__ import annotations
 
-from server.console import Operator
-from server.events import Log
-from server.listener import Listener
-from server.session import Session
-from server.settings import Settings
-from server.stop import StopRequest, start_thread
-from server.threads import Threads
+from ..console import Operator
+from ..events import Log
+from ..listener import Listener
+from ..session import Session
+from ..settings import Settings
+from ..stop import StopRequest, start_thread
+from ..threads import Threads
 
 
 def unavailable() -> str | None:

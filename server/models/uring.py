@@ -17,16 +17,16 @@ import resource
 import socket
 from contextlib import suppress
 
-from server import errors, tcp
-from server.clients import Clients
-from server.connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
-from server.console import STDIN, Operator
-from server.events import Log
-from server.listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, peer_of
-from server.ring import Ring
-from server.settings import Settings
-from server.stop import StopRequest
-from server.timers import Timer, Timers
+from .. import errors, tcp
+from ..clients import Clients
+from ..connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
+from ..console import STDIN, Operator
+from ..events import Log
+from ..listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, peer_of
+from ..ring import Ring
+from ..settings import Settings
+from ..stop import StopRequest
+from ..timers import Timer, Timers
 
 # A tag is a client's number and what is being done for it; number 0 is the server.
 RECEIVE, SEND, ACCEPT, STOP, TYPED = range(1, 6)

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from harness import run
-from harness.backends import choose
-from harness.backends.base import Backend, BackendUnavailable, LabNodes
+from iolab.harness.backends import choose, identity
+from iolab.harness.backends.base import Backend, BackendUnavailable, LabNodes
 from tests.backends.subjects import ECHO
 
 
@@ -37,7 +36,7 @@ def left_by(name: str, run_id: str) -> Sequence[str]:
 @pytest.fixture(scope="module", params=choose.BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """A prepared backend, whose run leaves nothing behind."""
-    backend = usable(request.param, run.new_id())
+    backend = usable(request.param, identity.new_id())
     try:
         backend.prepare()
         yield backend

@@ -8,13 +8,12 @@ from __future__ import annotations
 import signal
 import sys
 
-from harness import run
-from harness.backends import choose
+from iolab.harness.backends import choose, identity
 from tests.backends.subjects import ECHO, python
 
 
 def main(name: str) -> None:
-    run_id = run.new_id()
+    run_id = identity.new_id()
     backend = choose.backend(name, run_id)
     backend.check()
     try:

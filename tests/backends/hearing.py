@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.backends.base import Process
+from iolab.harness.backends.base import Process
 
 PATIENCE_S = 10.0
 

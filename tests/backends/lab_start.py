@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from harness import run
-from harness.backends import choose
-from harness.backends.base import Backend, LabNodes
-from harness.channel import Channel
+from iolab.harness.backends import choose, identity
+from iolab.harness.backends.base import Backend, LabNodes
+from iolab.harness.backends.channel import Channel
 from tests.backends.subjects import ECHO
 
 
@@ -24,7 +23,7 @@ def start(backend: Backend) -> tuple[float, LabNodes]:
     began = time.monotonic()
     lab = backend.open_lab(ECHO)
     probe = Channel("probe", lab.pod.start_probe())
-    agent = Channel("agent", lab.client("one").spawn(["python3", "-m", "client", "agent"]))
+    agent = Channel("agent", lab.client("one").spawn(["python3", "-m", "iolab.client", "agent"]))
     probe.ready()
     lab.pod.start_subject(probe)
     probe.request("wait", condition={"listening": lab.pod.port}, within_s=20)
@@ -47,7 +46,7 @@ def measure(backend: Backend, labs: int) -> tuple[list[float], list[float]]:
 
 def main(arguments: Sequence[str]) -> None:
     name, *rest = arguments
-    backend = choose.backend(name, run.new_id())
+    backend = choose.backend(name, identity.new_id())
     backend.check()
     try:
         backend.prepare()

@@ -9,9 +9,8 @@ from __future__ import annotations
 import dataclasses
 import sys
 
-from harness import run
-from harness.backends import choose
-from harness.channel import Channel
+from iolab.harness.backends import choose, identity
+from iolab.harness.backends.channel import Channel
 from tests.backends.subjects import LEAVES_A_CHILD, python
 
 # By which the subject's processes are known, whatever became of their ancestors.
@@ -26,7 +25,7 @@ def main(name: str, run_id: str) -> None:
     while True:
         lab = backend.open_lab(subject, (4, 6))
         probe = Channel("probe", lab.pod.start_probe())
-        lab.client("agent").spawn(["python3", "-m", "client", "agent"])
+        lab.client("agent").spawn(["python3", "-m", "iolab.client", "agent"])
         lab.client("sleeper").spawn(python("import time; time.sleep(1000)"), {MARK: run_id})
         probe.ready()
         lab.pod.start_subject(probe)
@@ -36,4 +35,4 @@ def main(name: str, run_id: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else run.new_id())
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else identity.new_id())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from harness import run
-from harness.backends.base import BackendUnavailable
-from harness.backends.namespaces.backend import Namespaces
-from harness.channel import Channel
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import BackendUnavailable
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.namespaces.backend import Namespaces
 from tests.backends.subjects import ECHO, python
 
 TALK = """
@@ -19,7 +19,7 @@ TALK = """
 
 
 def main() -> None:
-    backend = Namespaces(run.new_id())
+    backend = Namespaces(identity.new_id())
     try:
         backend.check()
     except BackendUnavailable as reason:

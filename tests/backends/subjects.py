@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from harness.subject import Subject
+from iolab.harness.subject.manifest import Subject
 
 PORT = 8001
 

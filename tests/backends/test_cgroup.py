@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.base import BackendError
-from harness.backends.namespaces import cgroup
-from harness.backends.namespaces.cgroup import Groups, Home
+from iolab.harness.backends.base import BackendError
+from iolab.harness.backends.namespaces import cgroup
+from iolab.harness.backends.namespaces.cgroup import Groups, Home
 
 
 def hierarchy(tmp_path: Path, handed_on: dict[str, str]) -> None:

@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from harness.backends import choose
-from harness.backends.base import NEEDS, Backend, BackendError, BackendUnavailable
-from harness.backends.declared import ALL, PROCESSES, page
-from harness.backends.namespaces.backend import Namespaces
-from harness.errors import UsageError
+from iolab.harness.backends import choose
+from iolab.harness.backends.base import NEEDS, Backend, BackendError, BackendUnavailable
+from iolab.harness.backends.declared import ALL, PROCESSES, page
+from iolab.harness.backends.namespaces.backend import Namespaces
+from iolab.harness.errors import UsageError
 
 
 def pretend(

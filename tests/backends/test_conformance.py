@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from harness.backends.base import Backend, Family, LabNodes, SubjectProcess
-from harness.channel import Channel
+from iolab.harness.backends.base import Backend, Family, LabNodes, SubjectProcess
+from iolab.harness.backends.channel import Channel
 from tests.backends.hearing import Hearing, until
 from tests.backends.subjects import (
     CLOSES_FIRST,

@@ -15,22 +15,23 @@ import pytest
 from docker import DockerClient
 from docker.models.networks import Network
 
-from harness import housekeeping, run
-from harness.backends.base import BackendError, LabNodes
-from harness.backends.docker import images, networks, removal
-from harness.backends.docker.backend import DockerBackend
-from harness.backends.docker.engine import RUN_LABEL
-from harness.backends.docker.lab import DockerLab
-from harness.channel import Channel
-from harness.errors import UsageError
-from harness.progress import Progress
-from harness.subject import Subject
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import BackendError, LabNodes
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.docker import images, networks, removal
+from iolab.harness.backends.docker.backend import DockerBackend
+from iolab.harness.backends.docker.engine import RUN_LABEL
+from iolab.harness.backends.docker.lab import DockerLab
+from iolab.harness.cli import housekeeping
+from iolab.harness.errors import UsageError
+from iolab.harness.progress import Progress
+from iolab.harness.subject.manifest import Subject
 from tests.backends.hearing import Hearing, until
 from tests.backends.subjects import ECHO, python, serving
 
 pytestmark = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
 
-DEAD_RUN = "4194304-" + run.new_id().partition("-")[2]
+DEAD_RUN = "4194304-" + identity.new_id().partition("-")[2]
 UNSEEN_RUN = "another-machines-run"
 
 # Prints one JSON object about itself.

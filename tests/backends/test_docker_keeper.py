@@ -10,12 +10,12 @@ from signal import SIGKILL
 
 import pytest
 
-from harness.backends.base import LabNodes
-from harness.backends.docker.inside import source
-from harness.backends.docker.keeper import END
-from harness.channel import Channel
+from iolab.harness.backends.base import LabNodes
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.docker.inside import source
+from iolab.harness.backends.docker.keeper import END
 
-AGENT = ("python3", "-m", "client", "agent")
+AGENT = ("python3", "-m", "iolab.client", "agent")
 on_docker = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.base import BackendUnavailable
-from harness.backends.docker import engine, volumes
-from harness.backends.docker.containers import Address
-from harness.backends.docker.processes import as_status
+from iolab.harness.backends.base import BackendUnavailable
+from iolab.harness.backends.docker import engine, volumes
+from iolab.harness.backends.docker.containers import Address
+from iolab.harness.backends.docker.processes import as_status
 
 
 def test_any_user_may_read_a_subjects_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.base import Backend, LabNodes
+from iolab.harness.backends.base import Backend, LabNodes
 from tests.backends.conftest import left_by
 from tests.backends.hearing import Hearing, until
 from tests.backends.test_conformance import CAT

@@ -1,6 +1,6 @@
 """Real runs, killed at random moments: nothing is left of them, and a neighbour does not notice.
 
-The victims are `pytest harness/` and `python -m harness lab` in turn, from the first line that they
+The victims are `pytest harness/` and `python -m iolab lab` in turn, from the first line that they
 execute on. `IOLAB_KILLED_RUNS=20` kills so many on each backend, and `-rP` shows the figures.
 """
 
@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.base import Backend
-from harness.backends.docker.backend import DockerBackend
-from harness.backends.docker.removal import owned
-from harness.backends.namespaces import cgroup
+from iolab.harness.backends.base import Backend
+from iolab.harness.backends.docker.backend import DockerBackend
+from iolab.harness.backends.docker.removal import owned
+from iolab.harness.backends.namespaces import cgroup
 
 ROOT = Path(__file__).parents[2]
 TIMES = int(os.environ.get("IOLAB_KILLED_RUNS", "1"))
@@ -34,7 +34,7 @@ WHERE_FILES_MAY_BE = ("/tmp", "/run", "/dev/shm", "/var/tmp", "/run/docker/netns
 SCENARIOS = ("-m", "pytest", "harness/", "-q", "-p", "no:cacheprovider")
 VICTIMS = (
     (*SCENARIOS, "-n", "2", "-k", "disconnect or reply"),
-    ("-m", "harness", "lab"),
+    ("-m", "iolab", "lab"),
 )
 NEIGHBOUR = (*SCENARIOS, "-n", "1", "-k", "disconnect.fin-idle or reply.pipelined")
 

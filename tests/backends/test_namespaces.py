@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import run
-from harness.backends.base import Backend, BackendUnavailable, LabNodes
-from harness.backends.local import linux
-from harness.backends.namespaces import cgroup, steps
-from harness.backends.namespaces.backend import Namespaces
-from harness.channel import Channel
-from harness.errors import UsageError
-from harness.subject import Subject
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import Backend, BackendUnavailable, LabNodes
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.local import linux
+from iolab.harness.backends.namespaces import cgroup, steps
+from iolab.harness.backends.namespaces.backend import Namespaces
+from iolab.harness.errors import UsageError
+from iolab.harness.subject.manifest import Subject
 from tests.backends.conftest import usable
 from tests.backends.hearing import Hearing, until
 from tests.backends.subjects import ECHO, python, serving
@@ -59,7 +59,7 @@ CONFESS = """
 
 @pytest.fixture(scope="module")
 def namespaces() -> Iterator[Backend]:
-    backend = usable("namespaces", run.new_id())
+    backend = usable("namespaces", identity.new_id())
     yield backend
     backend.close()
 
@@ -230,7 +230,11 @@ class TestCleanUp:
         if not homes:
             pytest.skip("; ".join(reasons.values()))
         dead = subprocess.check_output(
-            [sys.executable, "-c", "from harness import run; print(run.new_id())"],
+            [
+                sys.executable,
+                "-c",
+                "from iolab.harness.backends import identity; print(identity.new_id())",
+            ],
             cwd=ROOT,
             text=True,
         ).strip()
@@ -264,7 +268,7 @@ import sys
 from harness import run
 from harness.backends import choose
 try:
-    print(choose.prepared("namespaces", run.new_id())[1])
+    print(choose.prepared("namespaces", identity.new_id())[1])
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -348,7 +352,7 @@ class TestRootless:
 
 def test_unavailable_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "harness.backends.namespaces.backend._HOLDER", "tests.backends.no_such_holder"
+        "iolab.harness.backends.namespaces.backend._HOLDER", "tests.backends.no_such_holder"
     )
     with pytest.raises(BackendUnavailable, match="the process that holds the labs has ended"):
-        Namespaces(run.new_id()).check()
+        Namespaces(identity.new_id()).check()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import run
-from harness.backends.base import Backend, BackendError, LabNodes
-from harness.backends.processes import ports
-from harness.channel import Channel
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import Backend, BackendError, LabNodes
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.processes import ports
 from tests.backends.conftest import usable
 from tests.backends.hearing import Hearing, until
 from tests.backends.subjects import ECHO, python, serving
@@ -29,7 +29,7 @@ FIXED = dataclasses.replace(ECHO, name="fixed", port=20_011, command=("sleep", "
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Backend]:
-    backend = usable("processes", run.new_id())
+    backend = usable("processes", identity.new_id())
     yield backend
     backend.close()
 

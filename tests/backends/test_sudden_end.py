@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends import choose
-from harness.backends.base import Backend
+from iolab.harness.backends import choose
+from iolab.harness.backends.base import Backend
 from tests.backends.conftest import usable
 from tests.backends.hearing import until
 from tests.backends.restless import MARK

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.declared import NAMESPACES, PROCESSES
+from iolab.harness.backends.declared import NAMESPACES, PROCESSES
 
 ROOT = Path(__file__).parents[2]
 
 # In a process of its own: here, the scenarios would be tests with a marker that is not declared.
 LIST = """
 import json
-from harness.pages import load_catalogue
+from iolab.harness.scenarios.catalogue import load_catalogue
 from harness.scenario import CATALOGUE
 load_catalogue()
 print(json.dumps({entry.id: entry.needs for entry in CATALOGUE.values()}))

@@ -10,8 +10,8 @@ import pytest
 from bench.contestants import CONTESTANTS
 from bench.crowd import PARTS, gather
 from bench.errors import Failure
-from harness.backends.namespaces.network import Network
-from harness.backends.namespaces.steps import StepFailed
+from iolab.harness.backends.namespaces.network import Network
+from iolab.harness.backends.namespaces.steps import StepFailed
 from tests.bench.broken import LEAVES_AT_THE_SECOND
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from bench import options
 from bench.plan import GROUPS
-from harness.errors import UsageError
-from harness.options import ROOT
+from iolab.harness.errors import UsageError
+from iolab.harness.run.options import ROOT
 
 
 @pytest.mark.parametrize(

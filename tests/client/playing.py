@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from client.group import Group, Outcome
-from client.loop import Alarm, Loop
-from client.payload import Reply
-from client.player import Setting
-from client.script import read_script
+from iolab.client.group import Group, Outcome
+from iolab.client.loop import Alarm, Loop
+from iolab.client.payload import Reply
+from iolab.client.player import Setting
+from iolab.client.script import read_script
 from tests.client.servers import Address
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ class Agent:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "client", "agent"],
+            [sys.executable, "-m", "iolab.client", "agent"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from client.group import latencies_kept
-from client.latencies import Latencies
+from iolab.client.group import latencies_kept
+from iolab.client.latencies import Latencies
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, Agent
 from tests.client.servers import Address, echoing_thousands, serving

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from client.loop import NEVER, Alarm, Loop
+from iolab.client.loop import NEVER, Alarm, Loop
 
 
 @pytest.fixture

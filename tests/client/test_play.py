@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from client.group import Group
-from client.loop import Loop
-from client.player import Player, Setting
-from client.script import load, names
+from iolab.client.group import Group
+from iolab.client.loop import Loop
+from iolab.client.player import Player, Setting
+from iolab.client.script import load, names
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, ROOT, after
 from tests.client.servers import Address, echoing_thousands, serving

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from client.group import Group, Outcome
-from client.loop import Loop
+from iolab.client.group import Group, Outcome
+from iolab.client.loop import Loop
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, after, play, play_one
 from tests.client.servers import Serve, serving

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from client.terminal import Line, above
+from iolab.client.terminal import Line, above
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, ROOT
 from tests.client.servers import Address, serving

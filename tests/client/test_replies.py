@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.payload import Constant, Source, Voice
-from client.replies import UNASKED, Replies
+from iolab.client.payload import Constant, Source, Voice
+from iolab.client.replies import UNASKED, Replies
 
 
 def whole(source: Source, step: int = 1 << 20) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from client.fields import Invalid
-from client.script import Ask, Expect, Repeat, Send, load, quantity, read_script
+from iolab.client.fields import Invalid
+from iolab.client.script import Ask, Expect, Repeat, Send, load, quantity, read_script
 
 CONNECT = {"do": "connect"}
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.processes import ports
-from harness.subject import Subject, load
+from iolab.harness.backends.processes import ports
+from iolab.harness.subject.manifest import Subject, load
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 BROKEN = sorted(path for path in GALLERY.glob("*.py") if not path.stem.startswith("_"))

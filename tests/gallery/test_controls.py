@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.subject import load
+from iolab.harness.subject.manifest import load
 from tests.gallery.servers import (
     CONTROLS,
     Server,

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness.subject import Subject, load
+from iolab.harness.subject.manifest import Subject, load
 from tests.gallery.servers import BROKEN, CONTROLS, GALLERY
 
 ROOT = GALLERY.parent

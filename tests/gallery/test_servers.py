@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.subject import load
+from iolab.harness.subject.manifest import load
 from tests.gallery.servers import BROKEN, CONTROLS, ask, running
 from tests.ipv6 import IPV6_ANY, IPV6_LOOPBACK
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness import stage as stage_module
-from harness.bystanders import NODE
-from harness.judge import Level
-from harness.lab import Lab
-from harness.options import ROOT
-from harness.pages import load_catalogue
-from harness.scenario import CATALOGUE, NO_CASE, Scenario
-from harness.stage import Outcome, Playing, Stage
-from harness.steps import Step
-from harness.subject import Subject, load
+from iolab.harness.judge import Level
+from iolab.harness.lab.bystanders import NODE
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import Step
+from iolab.harness.run import stage as stage_module
+from iolab.harness.run.options import ROOT
+from iolab.harness.run.stage import Outcome, Playing, Stage
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE, NO_CASE, Scenario
+from iolab.harness.subject.manifest import Subject, load
 
 Body = Callable[[Lab], None]
 

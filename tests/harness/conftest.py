@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from harness import run
-from harness.backends import choose
-from harness.backends.base import Backend, BackendUnavailable
-from harness.stage import Stage
+from iolab.harness.backends import choose, identity
+from iolab.harness.backends.base import Backend, BackendUnavailable
+from iolab.harness.run.stage import Stage
 
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
     """`namespaces` where they are allowed; else `processes`, which have no wire and no cable."""
     for name in ("namespaces", "processes"):
-        backend = choose.backend(name, run.new_id())
+        backend = choose.backend(name, identity.new_id())
         try:
             backend.check()
         except BackendUnavailable as reason:

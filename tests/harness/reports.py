@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.judge import Finding, Judgement, Level, Verdict
-from harness.report import properties
-from harness.report.properties import Properties
-from harness.report.terminal import Summary
-from harness.stage import Outcome, Playing
-from harness.subject import Promises, Subject
+from iolab.harness.judge import Finding, Judgement, Level, Verdict
+from iolab.harness.report import properties
+from iolab.harness.report.properties import Properties
+from iolab.harness.report.terminal import Summary
+from iolab.harness.run.stage import Outcome, Playing
+from iolab.harness.subject.manifest import Promises, Subject
 from tests.harness.broken import made_of
 
 Result = Literal["passed", "failed", "skipped"]

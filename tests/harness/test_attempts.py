@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.channel import ChannelError
-from harness.faults.base import Unproven
-from harness.judge import Finding, Level, judge
-from harness.lab import Lab
-from harness.observations import load
-from harness.options import ROOT
-from harness.scenario import NO_CASE
-from harness.stage import Outcome, Playing, Stage
-from harness.steps import ask, close, connect, expect, hang, send
-from harness.subject import Subject
-from harness.subject import load as manifest
+from iolab.harness.backends.channel import ChannelError
+from iolab.harness.faults.base import Unproven
+from iolab.harness.judge import Finding, Level, judge
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import ask, close, connect, expect, hang, send
+from iolab.harness.record.recorder import load
+from iolab.harness.run.options import ROOT
+from iolab.harness.run.stage import Outcome, Playing, Stage
+from iolab.harness.scenarios.scenario import NO_CASE
+from iolab.harness.subject.manifest import Subject
+from iolab.harness.subject.manifest import load as manifest
 from tests.harness.broken import made_of, of_the_catalogue, play, script
 
 LISTENS = """

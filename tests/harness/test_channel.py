@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness import channel as channel_module
-from harness.backends.base import Process, Stream
-from harness.channel import Channel, ChannelError, Refused
+from iolab.harness.backends import channel as channel_module
+from iolab.harness.backends.base import Process, Stream
+from iolab.harness.backends.channel import Channel, ChannelError, Refused
 
 Record = dict[str, Any]
 

@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from harness.clients import Group
-from harness.faults.base import Seen
-from harness.faults.limit_descriptors import LimitDescriptors
-from harness.faults.stop_subject import StopSubject
-from harness.judge import Level
-from harness.lab import Lab
-from harness.life import Life
-from harness.options import ROOT
-from harness.stage import Stage
-from harness.steps import Step, ask, close, expect
-from harness.subject import load
+from iolab.harness.faults.base import Seen
+from iolab.harness.faults.limit_descriptors import LimitDescriptors
+from iolab.harness.faults.stop_subject import StopSubject
+from iolab.harness.judge import Level
+from iolab.harness.lab.clients import Group
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.life import Life
+from iolab.harness.lab.steps import Step, ask, close, expect
+from iolab.harness.run.options import ROOT
+from iolab.harness.run.stage import Stage
+from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
 
 pytestmark = pytest.mark.usefixtures("_once")
@@ -172,7 +172,7 @@ def test_urgent_data_that_is_not(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 def test_a_log_that_somebody_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Life, "hold_output", lambda life, hold: None)
     stuck = of_the_catalogue("resource.stdout-stuck")
-    monkeypatch.setattr("harness.scenarios.test_resource.MORE_CHATTER", 1)
+    monkeypatch.setattr("iolab.harness.scenarios.resource.MORE_CHATTER", 1)
     logging = load(ROOT / "subjects" / "select.toml")
     told = doubt_of(play(stage, stuck, logging))
     assert "nobody reads the log: its pipe is full" in told

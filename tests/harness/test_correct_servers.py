@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Level
-from harness.lab import Lab
-from harness.pages import load_catalogue
-from harness.scenario import CATALOGUE
-from harness.stage import Outcome, Stage
-from harness.steps import Step
-from harness.subject import Promises, Subject
+from iolab.harness.judge import Level
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import Step
+from iolab.harness.run.stage import Outcome, Stage
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE
+from iolab.harness.subject.manifest import Promises, Subject
 from tests.harness.broken import CONTROL, of_the_catalogue, once, play, script
 
 # A thread for each client; what is set on the listener goes on to each connection.
@@ -128,7 +128,7 @@ def test_memory_that_grows_until_garbage_is_collected(stage: Stage, tmp_path: Pa
 def test_removing_late_for_want_of_a_cpu(
     share: float, level: Level, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.judge.hunger.between", lambda first, last: share)
+    monkeypatch.setattr("iolab.harness.judge.hunger.between", lambda first, last: share)
     late = threads(tmp_path, closes_after_s=1.4)
     outcome = play(stage, of_the_catalogue("disconnect.fin-idle"), late, quiet=True)
     assert levels(outcome) == (Level.OK, level), outcome.judgement

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from harness.backends.base import Backend, BackendError
-from harness.channel import Channel
-from harness.faults.base import FAULTS, Unproven
-from harness.faults.cable import Cable
-from harness.faults.delay import Delay
-from harness.faults.freeze_client import FreezeClient
-from harness.faults.kill_client import KillClient
-from harness.faults.packets import PacketRule
-from harness.judge import Level
-from harness.lab import Lab
-from harness.options import ROOT
-from harness.stage import Stage
-from harness.steps import ask, close, connect, wait
-from harness.subject import load
+from iolab.harness.backends.base import Backend, BackendError
+from iolab.harness.backends.channel import Channel
+from iolab.harness.faults.base import FAULTS, Unproven
+from iolab.harness.faults.cable import Cable
+from iolab.harness.faults.delay import Delay
+from iolab.harness.faults.freeze_client import FreezeClient
+from iolab.harness.faults.kill_client import KillClient
+from iolab.harness.faults.packets import PacketRule
+from iolab.harness.judge import Level
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import ask, close, connect, wait
+from iolab.harness.run.options import ROOT
+from iolab.harness.run.stage import Stage
+from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, made_of, of_the_catalogue, once, play
 
 pytestmark = pytest.mark.usefixtures("_once")
@@ -135,7 +135,7 @@ def test_an_engine_that_has_died(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
         far.ended()
         lab.heal(fault)
 
-    from harness.backends.namespaces.lab import NamespacePod
+    from iolab.harness.backends.namespaces.lab import NamespacePod
 
     monkeypatch.setattr(NamespacePod, "start_probe", start_probe)
     told = doubt_of(play(stage, made_of(body)))
@@ -144,7 +144,7 @@ def test_an_engine_that_has_died(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 
 def ignored(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     """No process gets that signal."""
-    from harness.backends.local.process import LocalProcess
+    from iolab.harness.backends.local.process import LocalProcess
 
     real = LocalProcess.signal
 
@@ -178,7 +178,7 @@ def test_a_kill_that_kills_nobody(stage: Stage, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_cable_that_is_not_pulled(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.backends.namespaces.lab import NamespaceNode
+    from iolab.harness.backends.namespaces.lab import NamespaceNode
 
     monkeypatch.setattr(NamespaceNode, "unplug", lambda node: None)
     monkeypatch.setattr(NamespaceNode, "plug", lambda node: None)
@@ -189,7 +189,7 @@ def test_a_cable_that_is_not_pulled(stage: Stage, monkeypatch: pytest.MonkeyPatc
 def test_a_cable_that_the_backend_cannot_pull(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.backends.namespaces.lab import NamespaceNode
+    from iolab.harness.backends.namespaces.lab import NamespaceNode
 
     def unplug(node: NamespaceNode) -> None:
         raise BackendError(f"{node.name}: still up")

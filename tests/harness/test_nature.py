@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.judge import Finding, Level
-from harness.nature import Nature
-from harness.options import model
-from harness.report import properties
-from harness.runner import conclude
-from harness.stage import Outcome, Stage
-from harness.subject import load
+from iolab.harness.errors import UsageError
+from iolab.harness.judge import Finding, Level
+from iolab.harness.report import properties
+from iolab.harness.run.options import model
+from iolab.harness.run.runner import conclude
+from iolab.harness.run.stage import Outcome, Stage
+from iolab.harness.subject.manifest import load
+from iolab.harness.subject.nature import Nature
 from tests.harness.broken import of_the_catalogue, play
 from tests.harness.reports import DOUBT, LEAK, MINE, Run, attempt, outcome, playing
 

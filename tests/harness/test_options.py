@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.options import ROOT
-from harness.pages import load_catalogue
-from harness.scenario import CATALOGUE
+from iolab.harness.run.options import ROOT
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE
 
 # Generous on a busy machine; no lab starts in less than an image takes to be looked for.
 QUICK_S = 20.0

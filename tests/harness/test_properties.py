@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.judge import Level
-from harness.options import ROOT
-from harness.report import properties
-from harness.report.terminal import RESULT_FIELDS
+from iolab.harness.judge import Level
+from iolab.harness.report import properties
+from iolab.harness.report.terminal import RESULT_FIELDS
+from iolab.harness.run.options import ROOT
 from tests.harness.broken import script
 from tests.harness.reports import DOUBT, LEAK, Run, attempt, outcome, playing
 
@@ -136,6 +136,6 @@ def test_a_run_leaves_results_and_junit_that_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", list(Level))
 def test_every_level_has_a_style(level: Level) -> None:
-    from harness.report.terminal import STYLES
+    from iolab.harness.report.terminal import STYLES
 
     assert str(level) in STYLES

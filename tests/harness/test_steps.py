@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.steps import Step, ask, fitting, flood, repeat, send
+from iolab.harness.lab.steps import Step, ask, fitting, flood, repeat, send
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.options import ROOT
-from harness.pages import load_catalogue
-from harness.scenario import CATALOGUE
-from harness.subject import Promises, load
+from iolab.harness.errors import UsageError
+from iolab.harness.run.options import ROOT
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE
+from iolab.harness.subject.manifest import Promises, load
 
 SECONDS = "must be a number of seconds above 0"
 COUNT = "must be a whole number above 0"

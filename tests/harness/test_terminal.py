@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.judge import Finding, Level
-from harness.report import properties
+from iolab.harness.judge import Finding, Level
+from iolab.harness.report import properties
 from tests.harness.reports import DOUBT, LEAK, MINE, Run, attempt, outcome, playing
 
 

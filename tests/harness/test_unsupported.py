@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.pages import load_catalogue
-from harness.scenario import CATALOGUE
-from harness.subject import Promises
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE
+from iolab.harness.subject.manifest import Promises
 
 
 @pytest.fixture(autouse=True)

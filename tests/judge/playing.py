@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.judge import Finding, Judgement, judge
+from iolab.harness.judge import Finding, Judgement, judge
 
 Record = dict[str, Any]
 

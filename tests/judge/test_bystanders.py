@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Level
-from harness.judge.hunger import between
+from iolab.harness.judge import Level
+from iolab.harness.judge.hunger import between
 from tests.judge.playing import Observed, evidence, process, row, thread
 
 LOCAL = ["10.91.0.3", 40_000]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Finding, Judgement, Level, words
-from harness.judge.scene import Scene
+from iolab.harness.judge import Finding, Judgement, Level, words
+from iolab.harness.judge.scene import Scene
 from tests.judge.playing import (
     LISTENER,
     Observed,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Level, Verdict
+from iolab.harness.judge import Level, Verdict
 from tests.judge.playing import Observed, client, row
 
 

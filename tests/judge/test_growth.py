@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.judge import Level
-from harness.judge.verdict import Verdict
+from iolab.harness.judge import Level
+from iolab.harness.judge.verdict import Verdict
 from tests.judge.playing import LISTENER, Observed, process, thread
 
 CONNECTIONS = 20

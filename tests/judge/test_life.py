@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.judge import Level
+from iolab.harness.judge import Level
 from tests.judge.playing import Observed, client, listener
 
 

@@ -1,4 +1,4 @@
-"""`python -m harness judge RUN`: a saved playing is judged again, by the same rules."""
+"""`python -m iolab judge RUN`: a saved playing is judged again, by the same rules."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.__main__ import main
-from harness.judge import judge
-from harness.observations import Recorder, load
+from iolab.harness.cli.main import main
+from iolab.harness.judge import judge
+from iolab.harness.record.recorder import Recorder, load
 from tests.judge.playing import Observed, client, row
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.judge import SIDES, Judgement, Level
+from iolab.harness.judge import SIDES, Judgement, Level
 from tests.judge.playing import Observed, client, row
 
 UNPROVEN: list[tuple[dict[str, Any], str]] = [

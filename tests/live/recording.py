@@ -14,9 +14,9 @@ from typing import Any
 
 from rich.console import Console
 
-from client.script import load
-from harness.live.state import State
-from harness.live.view import view
+from iolab.client.script import load
+from iolab.harness.live.state import State
+from iolab.harness.live.view import view
 
 FOLDER = Path(__file__).parent / "recorded"
 CLIENTS = (

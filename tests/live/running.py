@@ -1,4 +1,4 @@
-"""A real `python -m harness lab`, without a terminal or in one of its own."""
+"""A real `python -m iolab lab`, without a terminal or in one of its own."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from harness.backends import choose
-from harness.backends.base import BackendError
-from harness.run import VARIABLE, new_id
+from iolab.harness.backends import choose
+from iolab.harness.backends.base import BackendError
+from iolab.harness.backends.identity import VARIABLE, new_id
 
 ROOT = Path(__file__).parents[2]
 # Nothing here takes a second on a quiet machine; tests run side by side with much else.
@@ -46,7 +46,7 @@ def backend() -> str:
 
 def command(*arguments: str) -> list[str]:
     """The command line of a lab."""
-    return [sys.executable, "-m", "harness", "lab", "--backend", backend(), *arguments]
+    return [sys.executable, "-m", "iolab", "lab", "--backend", backend(), *arguments]
 
 
 def environment(run_id: str) -> dict[str, str]:

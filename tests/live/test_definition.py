@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from client.script import names
-from harness.errors import UsageError
-from harness.live import definition
-from harness.live.setting import COMPOSE
+from iolab.client.script import names
+from iolab.harness.errors import UsageError
+from iolab.harness.live import definition
+from iolab.harness.live.setting import COMPOSE
 
 TEXT = COMPOSE.read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.live.editor import Editor
+from iolab.harness.live.editor import Editor
 
 LEFT, RIGHT, UP, DOWN = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.run import new_id
+from iolab.harness.backends.identity import new_id
 from tests.live.running import (
     ROOT,
     WITHIN_S,
@@ -155,7 +155,7 @@ def test_an_operator_without_a_terminal(run_id: str) -> None:
 
 
 def test_a_visitor(run_id: str) -> None:
-    visit = [sys.executable, "-m", "harness", "client"]
+    visit = [sys.executable, "-m", "iolab", "client"]
     with in_terminal(run_id=run_id, size=(50, 160)) as lab:
         lab.see("● silent #[0-9]+")
         visitor = Terminal(visit, dict(os.environ))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.live.log import address
-from harness.live.state import State
+from iolab.harness.live.log import address
+from iolab.harness.live.state import State
 from tests.live.recording import fresh, replay
 
 

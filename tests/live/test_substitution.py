@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import UsageError
-from harness.live.substitution import substitute
+from iolab.harness.errors import UsageError
+from iolab.harness.live.substitution import substitute
 
 VARIABLES = {"MODEL": "poll", "EMPTY": ""}
 

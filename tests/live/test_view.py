@@ -8,9 +8,9 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from harness.live.panels import connections_note
-from harness.live.process import strip
-from harness.live.state import REMEMBERED_S, State
+from iolab.harness.live.panels import connections_note
+from iolab.harness.live.process import strip
+from iolab.harness.live.state import REMEMBERED_S, State
 from tests.live.recording import CLIENTS, fresh, replay, screen
 
 SIZES = [(80, 24), (160, 50), (100, 30), (132, 38), (200, 24), (60, 60), (40, 12), (20, 5), (5, 3)]

@@ -8,17 +8,24 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import run
-from harness.backends import choose
-from harness.backends.base import Backend, BackendUnavailable
-from harness.errors import UsageError
-from harness.options import ROOT, model
-from harness.pages import models as page
-from harness.pictures import recording
-from harness.pictures.command import main
-from harness.pictures.drawing import draw, waits
-from harness.pictures.recording import LISTENER, RUNNING, Client, Recording, Thread, load, record
-from server import models
+from iolab.harness.backends import choose, identity
+from iolab.harness.backends.base import Backend, BackendUnavailable
+from iolab.harness.errors import UsageError
+from iolab.harness.pages import models as page
+from iolab.harness.pictures import recording
+from iolab.harness.pictures.command import main
+from iolab.harness.pictures.drawing import draw, waits
+from iolab.harness.pictures.recording import (
+    LISTENER,
+    RUNNING,
+    Client,
+    Recording,
+    Thread,
+    load,
+    record,
+)
+from iolab.harness.run.options import ROOT, model
+from iolab.server import models
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -98,7 +105,7 @@ class TestDrawing:
 class TestRecording:
     @pytest.fixture
     def backend(self) -> Iterator[Backend]:
-        backend = choose.backend("namespaces", run.new_id())
+        backend = choose.backend("namespaces", identity.new_id())
         try:
             backend.check()
         except BackendUnavailable as reason:
@@ -134,7 +141,7 @@ class TestRecording:
         assert draw(back, "") == draw(made(MAIN), "")
 
     def test_without_packets_nothing_is_recorded(self) -> None:
-        backend = choose.backend("processes", run.new_id())
+        backend = choose.backend("processes", identity.new_id())
         with pytest.raises(UsageError, match="processes sees no packets"):
             record(backend, model("select"))
 

@@ -34,7 +34,7 @@ class Driver:
     def __init__(self, wrapper: Sequence[str] = ()) -> None:
         """`wrapper` is put before the command, `unshare …` for example."""
         self.process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "harness.probe"],
+            [*wrapper, sys.executable, "-m", "iolab.harness.beside.probe"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

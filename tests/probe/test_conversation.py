@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe.dispatcher import LINE_MAX
+from iolab.harness.beside.probe.dispatcher import LINE_MAX
 from tests.probe.driver import PATIENCE_S, Driver, Refused
 
 

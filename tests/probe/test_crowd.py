@@ -6,7 +6,7 @@ is generous: it is there to catch what grows with the square.
 
 from __future__ import annotations
 
-from harness.probe import processes
+from iolab.harness.beside.probe import processes
 from tests.probe.clients import connected, name
 from tests.probe.driver import Driver
 

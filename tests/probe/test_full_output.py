@@ -11,9 +11,9 @@ from typing import cast
 
 import pytest
 
-from harness.probe.conditions.processes import FullOutput
-from harness.probe.fields import Fields
-from harness.probe.view import View
+from iolab.harness.beside.fields import Fields
+from iolab.harness.beside.probe.conditions.processes import FullOutput
+from iolab.harness.beside.probe.view import View
 
 # Writes lines for as long as there is room, says so on its standard error, and stays.
 CHATTER = """

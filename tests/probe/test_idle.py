@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.probe import processes
-from harness.probe.conditions import parse
-from harness.probe.conditions.base import Seen
+from iolab.harness.beside.probe import processes
+from iolab.harness.beside.probe.conditions import parse
+from iolab.harness.beside.probe.conditions.base import Seen
 
 Look = Callable[[float, str, float], Seen]
 """At a time, in a state, with so much on the kernel's account."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.probe import lateness
-from harness.probe.lateness import BEAT_S, TELL_S, Lateness
-from harness.probe.loop import Loop, Timer
+from iolab.harness.beside.loop import Loop, Timer
+from iolab.harness.beside.probe import lateness
+from iolab.harness.beside.probe.lateness import BEAT_S, TELL_S, Lateness
 
 
 class SlowLoop(Loop):

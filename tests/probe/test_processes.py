@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.probe import processes
+from iolab.harness.beside.probe import processes
 from tests.probe.clients import connected, name
 from tests.probe.driver import PATIENCE_S, Driver, Refused
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.probe.procnet import ProcNet, open_table
-from harness.probe.sockets import InetDiag, Row
+from iolab.harness.beside.probe.procnet import ProcNet, open_table
+from iolab.harness.beside.probe.sockets import InetDiag, Row
 from tests.ipv6 import IPV6_LOOPBACK, needs_ipv6
 from tests.probe.clients import connected, name, reset
 from tests.probe.driver import Driver

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from harness.probe import processes
+from iolab.harness.beside.probe import processes
 from tests.probe.driver import ROOT, Driver, Refused
 
 PYTHON = sys.executable

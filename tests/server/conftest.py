@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server import models
+from iolab.server import models
 from tests.server.running import Server
 
 

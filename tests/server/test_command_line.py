@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from server import models
-from server.__main__ import main
-from server.settings import parse
+from iolab.server import models
+from iolab.server.__main__ import main
+from iolab.server.settings import parse
 from tests.ipv6 import needs_ipv6
 from tests.server.running import ROOT, Server
 

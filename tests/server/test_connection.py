@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import connection as module
-from server.connection import CLOSED, LINGER_S, TRANSITIONS, Connection, Event, State, StateError
-from server.settings import parse
+from iolab.server import connection as module
+from iolab.server.connection import (
+    CLOSED,
+    LINGER_S,
+    TRANSITIONS,
+    Connection,
+    Event,
+    State,
+    StateError,
+)
+from iolab.server.settings import parse
 
 
 def make(*flags: str) -> Connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from server.events import CAPACITY, Log, json_line, text_line
+from iolab.server.events import CAPACITY, Log, json_line, text_line
 
 
 def test_a_stuck_reader_costs_lines_and_the_loss_is_said() -> None:

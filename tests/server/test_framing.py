@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.framing import LineFraming, RawFraming, unfinished_character
+from iolab.server.framing import LineFraming, RawFraming, unfinished_character
 
 MAX = 8
 

@@ -30,9 +30,9 @@ from typing import Any
 
 import pytest
 
-from harness.probe.loop import READ, Loop
-from harness.probe.ops import Reply, RequestError
-from harness.wire import Wire
+from iolab.harness.beside.loop import READ, Loop
+from iolab.harness.beside.ops import Reply, RequestError
+from iolab.harness.beside.wire import Wire
 
 ADDRESSES = {4: ("10.99.0.1", "10.99.0.2"), 6: ("fd99::1", "fd99::2")}
 PORT = 9000

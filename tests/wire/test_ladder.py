@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.report.ladder import ladder
+from iolab.harness.judge.ladder import ladder
 
 CLIENT, SERVER = ("10.91.0.4", 50112), ("10.91.0.2", 9000)
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from harness.wire.packet import (
+from iolab.harness.beside.wire.packet import (
     ACK,
     FIN,
     PSH,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.wire import pcap
-from harness.wire.packet import parse
-from harness.wire.records import Record, merge, told
+from iolab.harness.beside.wire import pcap
+from iolab.harness.beside.wire.packet import parse
+from iolab.harness.beside.wire.records import Record, merge, told
 from tests.wire.test_packet import V4, V6
 
 PACKET = parse(V4)

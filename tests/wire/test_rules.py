@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.wire.packet import ACK, FIN, PSH, SYN, Packet
-from harness.wire.rules import IN, OUT, Active, RuleError, parse_rule
+from iolab.harness.beside.wire.packet import ACK, FIN, PSH, SYN, Packet
+from iolab.harness.beside.wire.rules import IN, OUT, Active, RuleError, parse_rule
 
 SERVER, CLIENT = ("10.91.0.2", 9000), ("10.91.0.4", 50112)
 MINIMAL = {"port": 9000, "action": "drop"}

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from harness.probe.loop import Loop
-from harness.probe.ops import RequestError
-from harness.wire import capture, iptables
-from harness.wire.capture import Capture
+from iolab.harness.beside.loop import Loop
+from iolab.harness.beside.ops import RequestError
+from iolab.harness.beside.wire import capture, iptables
+from iolab.harness.beside.wire.capture import Capture
 from tests.wire.cell import GENEROUS_S, PORT, Cell, in_cell
 
 

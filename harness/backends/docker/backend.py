@@ -13,16 +13,16 @@ from functools import cached_property
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
-from harness import run
-from harness.backends.base import Backend, BackendUnavailable, Family, LabNodes
-from harness.backends.docker import containers, engine, images, removal, trial, volumes
-from harness.backends.docker.engine import RUN_LABEL, EngineError, explain, explained
-from harness.backends.docker.lab import DockerLab
-from harness.backends.docker.site import Equipment, Kind, Site, Unclean
-from harness.backends.docker.watchdog import Watchdog
-from harness.errors import UsageError
-from harness.progress import Progress
-from harness.subject import Subject
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import Backend, BackendUnavailable, Family, LabNodes
+from iolab.harness.backends.docker import containers, engine, images, removal, trial, volumes
+from iolab.harness.backends.docker.engine import RUN_LABEL, EngineError, explain, explained
+from iolab.harness.backends.docker.lab import DockerLab
+from iolab.harness.backends.docker.site import Equipment, Kind, Site, Unclean
+from iolab.harness.backends.docker.watchdog import Watchdog
+from iolab.harness.errors import UsageError
+from iolab.harness.progress import Progress
+from iolab.harness.subject.manifest import Subject
 
 # What the main process found out, for its workers.
 OUTFIT = "IOLAB_DOCKER"
@@ -159,7 +159,7 @@ class DockerBackend(Backend):
     def _take_back(self, site: Site, usable: bool) -> None:
         """Keep the site for the next lab if it can be cleaned, else remove it."""
         self._sites.remove(site)
-        if usable and run.alive(self.run_id) is not False and self._cleaned(site):
+        if usable and identity.alive(self.run_id) is not False and self._cleaned(site):
             self._idle.append(site)
             if len(self._idle) <= MOST_IDLE:
                 return

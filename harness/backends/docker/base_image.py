@@ -23,9 +23,9 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 
-from harness.backends.base import BackendUnavailable
-from harness.backends.docker.engine import ERRORS, connect, explain, repository_and_tag
-from harness.progress import Progress
+from iolab.harness.backends.base import BackendUnavailable
+from iolab.harness.backends.docker.engine import ERRORS, connect, explain, repository_and_tag
+from iolab.harness.progress import Progress
 
 PULLED = "python:3-slim"
 REGISTRY_PATIENCE_S = 4

@@ -13,8 +13,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.types import LogConfig, Ulimit
 
-from harness.backends.base import Family
-from harness.backends.docker.engine import explained
+from iolab.harness.backends.base import Family
+from iolab.harness.backends.docker.engine import explained
 
 USER = "1000:1000"
 

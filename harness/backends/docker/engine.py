@@ -13,7 +13,7 @@ from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
-from harness.backends.base import BackendError, BackendUnavailable
+from iolab.harness.backends.base import BackendError, BackendUnavailable
 
 RUN_LABEL = "iolab.run"
 

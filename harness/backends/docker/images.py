@@ -13,9 +13,9 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 from docker.models.images import Image
 
-from harness.backends.docker import base_image
-from harness.backends.docker.engine import ERRORS, EngineError, explain
-from harness.progress import Progress
+from iolab.harness.backends.docker import base_image
+from iolab.harness.backends.docker.engine import ERRORS, EngineError, explain
+from iolab.harness.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE_LABEL = "iolab.image"
@@ -27,7 +27,7 @@ TIMEOUT_S = 600
 CONTENTS: Mapping[str, tuple[str, ...]] = {
     "server": ("server", "docker/wheels"),
     "client": ("client",),
-    "probe": ("harness/__init__.py", "harness/probe", "harness/wire"),
+    "probe": ("harness/beside",),
 }
 
 

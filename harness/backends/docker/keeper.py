@@ -11,17 +11,17 @@ from signal import SIGKILL
 from docker import DockerClient
 from docker.models.containers import Container
 
-from harness.backends.base import Process, Stream
-from harness.backends.docker.inside import source
-from harness.backends.docker.processes import ExecProcess
+from iolab.harness.backends.base import Process, Stream
+from iolab.harness.backends.docker.inside import source
+from iolab.harness.backends.docker.processes import ExecProcess
 
 END = b"\4"
 ENDED_WITHIN_S = 5.0
 
 # What is run by a fork, and the modules that it needs.
 WARM: Mapping[tuple[str, ...], tuple[str, ...]] = {
-    ("python3", "-m", "client", "agent"): ("client.__main__", "client.agent"),
-    ("python3", "-m", "harness.probe"): ("harness.probe.__main__",),
+    ("python3", "-m", "iolab.client", "agent"): ("iolab.client.__main__", "iolab.client.agent"),
+    ("python3", "-m", "iolab.harness.beside.probe"): ("iolab.harness.beside.probe.__main__",),
 }
 
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from docker.models.containers import Container
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.backends.base import Family, LabNodes, Node, Pod, Process, SubjectProcess
-from harness.backends.docker import containers
-from harness.backends.docker.containers import Address
-from harness.backends.docker.engine import EngineError, explained
-from harness.backends.docker.keeper import KeptProcess
-from harness.backends.docker.processes import ExecProcess, MainProcess, Subject
-from harness.backends.docker.site import Site
+from iolab.harness.backends.base import Family, LabNodes, Node, Pod, Process, SubjectProcess
+from iolab.harness.backends.docker import containers
+from iolab.harness.backends.docker.containers import Address
+from iolab.harness.backends.docker.engine import EngineError, explained
+from iolab.harness.backends.docker.keeper import KeptProcess
+from iolab.harness.backends.docker.processes import ExecProcess, MainProcess, Subject
+from iolab.harness.backends.docker.site import Site
 
 if TYPE_CHECKING:
-    from harness.channel import Channel
-    from harness.subject import Subject as Manifest
+    from iolab.harness.backends.channel import Channel
+    from iolab.harness.subject.manifest import Subject as Manifest
 
 SEEN_WITHIN_S = 5.0
 CPU_PERIOD_US = 100_000
@@ -96,7 +96,7 @@ class DockerPod(DockerNode, Pod):
         self._subjects: list[Subject] = []
 
     def start_probe(self) -> Process:
-        return self.spawn(("python3", "-m", "harness.probe"))
+        return self.spawn(("python3", "-m", "iolab.harness.beside.probe"))
 
     def spawn_as(self, argv: Sequence[str], user: str) -> Process:
         process = ExecProcess(self._site.client, self._container, argv, user=user)

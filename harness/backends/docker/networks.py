@@ -13,7 +13,7 @@ from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-from harness.backends.docker.engine import EngineError, explain, explained
+from iolab.harness.backends.docker.engine import EngineError, explain, explained
 
 # Docker's own pools hold about 31 networks, and its default subnet is far too large for a lab.
 POOL_4 = ipaddress.IPv4Network("10.91.0.0/16")

@@ -12,10 +12,10 @@ from docker import DockerClient
 from docker.models.containers import Container
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
-from harness.backends.base import Process, Stream, SubjectProcess
-from harness.backends.docker.engine import EngineError, explained
-from harness.backends.docker.inside import program
-from harness.backends.docker.streams import FramedPipe
+from iolab.harness.backends.base import Process, Stream, SubjectProcess
+from iolab.harness.backends.docker.engine import EngineError, explained
+from iolab.harness.backends.docker.inside import program
+from iolab.harness.backends.docker.streams import FramedPipe
 
 # Marks a process in its environment: the engine tells its pid only as its own host counts.
 _MARK = "IOLAB_PROCESS"

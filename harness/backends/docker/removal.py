@@ -11,8 +11,8 @@ from docker import DockerClient
 from docker.errors import NotFound
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
-from harness import run
-from harness.backends.docker.engine import ERRORS, RUN_LABEL, EngineError, explain, explained
+from iolab.harness.backends import identity
+from iolab.harness.backends.docker.engine import ERRORS, RUN_LABEL, EngineError, explain, explained
 
 REMOVED_WITHIN_S = 20.0
 HANDS = 8
@@ -126,5 +126,5 @@ def runs(client: DockerClient) -> Runs:
     """Who owns something on the engine."""
     states: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for run_id in sorted({thing.run_id for thing in owned(client)}):
-        states[run.alive(run_id)].append(run_id)
+        states[identity.alive(run_id)].append(run_id)
     return Runs(states[True], states[False], states[None])

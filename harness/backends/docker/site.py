@@ -18,13 +18,13 @@ from docker import DockerClient
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from harness import run
-from harness.backends.docker import containers, networks, removal
-from harness.backends.docker.containers import Address
-from harness.backends.docker.engine import RUN_LABEL, EngineError
-from harness.backends.docker.inside import program
-from harness.backends.docker.keeper import WARM, Keeper, KeptProcess
-from harness.backends.docker.processes import ExecProcess
+from iolab.harness.backends import identity
+from iolab.harness.backends.docker import containers, networks, removal
+from iolab.harness.backends.docker.containers import Address
+from iolab.harness.backends.docker.engine import RUN_LABEL, EngineError
+from iolab.harness.backends.docker.inside import program
+from iolab.harness.backends.docker.keeper import WARM, Keeper, KeptProcess
+from iolab.harness.backends.docker.processes import ExecProcess
 
 # The first address of a subnet is the engine's own.
 FIRST_HOST = 2
@@ -60,7 +60,7 @@ class Equipment:
 
     def must_live(self) -> None:
         """EngineError when the run's main process has ended: the watchdog is removing the run."""
-        if run.alive(self.labels[RUN_LABEL]) is False:
+        if identity.alive(self.labels[RUN_LABEL]) is False:
             raise EngineError("the run's main process has ended: nothing more is made for it")
 
 

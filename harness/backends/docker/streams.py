@@ -12,7 +12,7 @@ import struct
 import threading
 from typing import Any, BinaryIO
 
-from harness.backends.base import Stream
+from iolab.harness.backends.base import Stream
 
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from docker import DockerClient
 from docker.models.containers import Container
 
-from harness.backends.docker import containers, networks, removal
-from harness.backends.docker.engine import EngineError
-from harness.backends.docker.processes import ExecProcess
+from iolab.harness.backends.docker import containers, networks, removal
+from iolab.harness.backends.docker.engine import EngineError
+from iolab.harness.backends.docker.processes import ExecProcess
 
 TRIAL_LABEL = "iolab.trial"
 

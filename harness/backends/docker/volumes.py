@@ -10,8 +10,8 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from harness.backends.docker import containers
-from harness.backends.docker.engine import explained
+from iolab.harness.backends.docker import containers
+from iolab.harness.backends.docker.engine import explained
 
 NOT_COPIED = {"__pycache__", ".git", ".venv"}
 READABLE = 0o444

@@ -14,9 +14,9 @@ import time
 
 from tenacity import Retrying, retry_if_result, wait_fixed
 
-from harness.backends.base import BackendUnavailable
-from harness.backends.docker import engine, removal
-from harness.backends.docker.engine import RUN_LABEL, EngineError
+from iolab.harness.backends.base import BackendUnavailable
+from iolab.harness.backends.docker import engine, removal
+from iolab.harness.backends.docker.engine import RUN_LABEL, EngineError
 
 DISMISSED = b"dismissed\n"
 QUIET_S = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import compileall
 
-from harness.backends.local.process import PROJECT
+from iolab.harness.backends.local.process import PROJECT
 
 
 def compile_project() -> None:

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-from harness import run
-from harness.backends.base import BackendError
-from harness.backends.local import messages
-from harness.backends.local.descendants import command_lines, descendants
-from harness.backends.local.messages import Message
-from harness.backends.local.process import PROJECT
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import BackendError
+from iolab.harness.backends.local import messages
+from iolab.harness.backends.local.descendants import command_lines, descendants
+from iolab.harness.backends.local.messages import Message
+from iolab.harness.backends.local.process import PROJECT
 
 ENDED_WITHIN_S = 10.0
 _LOOK_AGAIN_S = 0.02
@@ -105,4 +105,4 @@ def await_end_of(run_id: str) -> None:
 
 def _main_process(run_id: str) -> int:
     """The run's main process, which its id names first; the caller, for an id that names none."""
-    return int(run_id.partition("-")[0]) if run.alive(run_id) else os.getpid()
+    return int(run_id.partition("-")[0]) if identity.alive(run_id) else os.getpid()

@@ -30,15 +30,15 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from harness.backends.local import linux, messages
-from harness.backends.local.descendants import kill_descendants
-from harness.backends.local.messages import Message
-from harness.backends.local.serve import serve
+from iolab.harness.backends.local import linux, messages
+from iolab.harness.backends.local.descendants import kill_descendants
+from iolab.harness.backends.local.messages import Message
+from iolab.harness.backends.local.serve import serve
 
 # What may be run as `python -m` without being executed, and what is imported for it before.
 WARM = {
-    "client": ("client.__main__", "client.agent"),
-    "harness.probe": ("harness.probe.__main__",),
+    "iolab.client": ("iolab.client.__main__", "iolab.client.agent"),
+    "iolab.harness.beside.probe": ("iolab.harness.beside.probe.__main__",),
 }
 
 

@@ -6,10 +6,10 @@ import os
 import select
 from collections.abc import Mapping, Sequence
 
-from harness.backends.base import BackendError
-from harness.backends.local import messages
-from harness.backends.local.holder import ENDED_WITHIN_S, Holder, HolderRefused
-from harness.backends.local.process import LocalProcess
+from iolab.harness.backends.base import BackendError
+from iolab.harness.backends.local import messages
+from iolab.harness.backends.local.holder import ENDED_WITHIN_S, Holder, HolderRefused
+from iolab.harness.backends.local.process import LocalProcess
 
 
 class NodeInit:

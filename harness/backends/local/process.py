@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals, pidfd_send_signal
 
-from harness.backends.base import BackendError, Process, Stream
-from harness.backends.local import messages
+from iolab.harness.backends.base import BackendError, Process, Stream
+from iolab.harness.backends.local import messages
 
 PROJECT = Path(__file__).resolve().parents[3]
 

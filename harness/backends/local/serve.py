@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.backends.local.messages import Message, receive, send
+from iolab.harness.backends.local.messages import Message, receive, send
 
 Op = Callable[[Message, list[int]], tuple[Message, list[int]]]
 """Takes a request and its descriptors, which it has to close; gives an answer and descriptors,

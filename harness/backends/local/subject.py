@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.backends.base import Stream, SubjectProcess
-from harness.backends.local.process import environment
-from harness.errors import UsageError
-from harness.subject import Subject
+from iolab.harness.backends.base import Stream, SubjectProcess
+from iolab.harness.backends.local.process import environment
+from iolab.harness.errors import UsageError
+from iolab.harness.subject.manifest import Subject
 
 if TYPE_CHECKING:
-    from harness.channel import Channel
+    from iolab.harness.backends.channel import Channel
 
 
 def require_command(subject: Subject, backend: str) -> None:

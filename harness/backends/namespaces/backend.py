@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 
-from harness import run
-from harness.backends.base import Backend, BackendUnavailable, Family
-from harness.backends.local.bytecode import compile_project
-from harness.backends.local.holder import (
+from iolab.harness.backends import identity
+from iolab.harness.backends.base import Backend, BackendUnavailable, Family
+from iolab.harness.backends.local.bytecode import compile_project
+from iolab.harness.backends.local.holder import (
     Holder,
     HolderRefused,
     await_end_of,
@@ -18,18 +18,18 @@ from harness.backends.local.holder import (
     processes_of,
     run_of,
 )
-from harness.backends.local.subject import require_command
-from harness.backends.namespaces import cgroup, trial
-from harness.backends.namespaces.lab import NamespaceLab
-from harness.subject import Subject
+from iolab.harness.backends.local.subject import require_command
+from iolab.harness.backends.namespaces import cgroup, trial
+from iolab.harness.backends.namespaces.lab import NamespaceLab
+from iolab.harness.subject.manifest import Subject
 
-_HOLDER = "harness.backends.namespaces.holder"
+_HOLDER = "iolab.harness.backends.namespaces.holder"
 _IPTABLES = ("iptables-restore", "iptables-nft-restore", "iptables-legacy-restore")
 
 
 def sweep() -> Sequence[str]:
     """Remove the control groups of dead runs, which alone may outlive one; says which."""
-    dead = [path for path in cgroup.named("iolab.") if run.alive(run_of(path.name)) is False]
+    dead = [path for path in cgroup.named("iolab.") if identity.alive(run_of(path.name)) is False]
     for path in dead:
         path.rmdir()
     return [f"control group {path}" for path in dead]

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.base import BackendError
+from iolab.harness.backends.base import BackendError
 
 CONTROLLERS = ("memory", "cpu")
 PERIOD_US = 100_000

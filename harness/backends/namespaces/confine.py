@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from harness.backends.local import linux
+from iolab.harness.backends.local import linux
 
 TYPE_CHECKING = False  # as typing's, which takes longer to import than all of this
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The process that holds a worker's namespaces: `python -m harness.backends.namespaces.holder`.
+"""The process that holds a worker's namespaces: `python -m iolab.backends.namespaces.holder`.
 
 Theory of operation. One holder a worker of the run makes every lab of that worker. It is two
 processes. The outer one has just entered the user namespace (when not root), and waits. The inner
@@ -25,13 +25,13 @@ import socket
 import sys
 from pathlib import Path
 
-from harness.backends.local import limits, linux, messages
-from harness.backends.local.init import warm_up
-from harness.backends.local.messages import Message
-from harness.backends.local.serve import answering, serve
-from harness.backends.namespaces import cgroup, node, steps
-from harness.backends.namespaces.network import Network, keep_tables_small
-from harness.backends.namespaces.steps import StepFailed, step
+from iolab.harness.backends.local import limits, linux, messages
+from iolab.harness.backends.local.init import warm_up
+from iolab.harness.backends.local.messages import Message
+from iolab.harness.backends.local.serve import answering, serve
+from iolab.harness.backends.namespaces import cgroup, node, steps
+from iolab.harness.backends.namespaces.network import Network, keep_tables_small
+from iolab.harness.backends.namespaces.steps import StepFailed, step
 
 # With these no user namespace is needed.
 _ROOT = linux.capability_set("SYS_ADMIN", "NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "SYS_PTRACE")

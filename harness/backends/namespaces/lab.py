@@ -6,19 +6,19 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from harness.backends.base import Family, LabNodes, Node, Pod, Process
-from harness.backends.local import limits, linux
-from harness.backends.local.holder import Holder
-from harness.backends.local.node import NodeInit, end_all
-from harness.backends.local.process import PROJECT
-from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
-from harness.backends.namespaces import confine
-from harness.backends.namespaces.cgroup import Groups
-from harness.backends.namespaces.network import address
-from harness.backends.namespaces.node import READ_ANYTHING
-from harness.channel import Channel
-from harness.errors import UsageError
-from harness.subject import Subject
+from iolab.harness.backends.base import Family, LabNodes, Node, Pod, Process
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.local import limits, linux
+from iolab.harness.backends.local.holder import Holder
+from iolab.harness.backends.local.node import NodeInit, end_all
+from iolab.harness.backends.local.process import PROJECT
+from iolab.harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
+from iolab.harness.backends.namespaces import confine
+from iolab.harness.backends.namespaces.cgroup import Groups
+from iolab.harness.backends.namespaces.network import address
+from iolab.harness.backends.namespaces.node import READ_ANYTHING
+from iolab.harness.errors import UsageError
+from iolab.harness.subject.manifest import Subject
 
 # Number 1 is the bridge's own.
 _POD_NUMBER = 2
@@ -76,7 +76,7 @@ class NamespacePod(NamespaceNode, Pod):
         )
 
     def start_probe(self) -> Process:
-        return self.spawn(["python3", "-m", "harness.probe"])
+        return self.spawn(["python3", "-m", "iolab.harness.beside.probe"])
 
     def start_subject(self, probe: Channel) -> SpawnedSubject:
         host = "::" if 6 in self.addresses else "0.0.0.0"

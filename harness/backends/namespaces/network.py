@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.local import linux
-from harness.backends.namespaces import steps
-from harness.backends.namespaces.rtnetlink import Links
-from harness.backends.namespaces.steps import StepFailed, step
+from iolab.harness.backends.local import linux
+from iolab.harness.backends.namespaces import steps
+from iolab.harness.backends.namespaces.rtnetlink import Links
+from iolab.harness.backends.namespaces.steps import StepFailed, step
 
 PREFIXES = {4: ("10.91.0.0", 16), 6: ("fd91::", 64)}
 BRIDGE_NUMBER = 1

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.backends.local import linux, messages
-from harness.backends.local.init import Init
-from harness.backends.local.messages import Message
-from harness.backends.namespaces import steps
-from harness.backends.namespaces.steps import StepFailed, step
+from iolab.harness.backends.local import linux, messages
+from iolab.harness.backends.local.init import Init
+from iolab.harness.backends.local.messages import Message
+from iolab.harness.backends.namespaces import steps
+from iolab.harness.backends.namespaces.steps import StepFailed, step
 
 # What the probe needs to read a subject of any user and to act on its packets, and what it takes
 # to start the subject as another user, with fewer capabilities, and to set its descriptor limit.

@@ -7,8 +7,8 @@ for one, a user namespace can be made and then permits nothing.
 
 from __future__ import annotations
 
-from harness.backends.local.holder import Holder
-from harness.backends.local.node import NodeInit, end_all
+from iolab.harness.backends.local.holder import Holder
+from iolab.harness.backends.local.node import NodeInit, end_all
 
 _NUMBER = 2
 

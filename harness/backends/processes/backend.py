@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from harness.backends.base import Backend, BackendUnavailable, Family
-from harness.backends.declared import PROCESSES
-from harness.backends.local.bytecode import compile_project
-from harness.backends.local.holder import Holder, HolderRefused, await_end_of, processes_of
-from harness.backends.local.subject import require_command
-from harness.backends.processes import ports
-from harness.backends.processes.lab import ProcessLab
-from harness.subject import Subject
+from iolab.harness.backends.base import Backend, BackendUnavailable, Family
+from iolab.harness.backends.declared import PROCESSES
+from iolab.harness.backends.local.bytecode import compile_project
+from iolab.harness.backends.local.holder import Holder, HolderRefused, await_end_of, processes_of
+from iolab.harness.backends.local.subject import require_command
+from iolab.harness.backends.processes import ports
+from iolab.harness.backends.processes.lab import ProcessLab
+from iolab.harness.subject.manifest import Subject
 
-_HOLDER = "harness.backends.processes.holder"
+_HOLDER = "iolab.harness.backends.processes.holder"
 
 
 class Processes(Backend):

@@ -1,4 +1,4 @@
-"""The process below which a worker's labs run: `python -m harness.backends.processes.holder`.
+"""The process below which a worker's labs run: `python -m iolab.backends.processes.holder`.
 
 Theory of operation. One holder a worker of the run forks an init for each lab, which starts that
 lab's processes, the probe and the agents; the probe starts the subject:
@@ -19,11 +19,11 @@ import signal
 import socket
 import sys
 
-from harness.backends.local import limits, linux
-from harness.backends.local.descendants import kill_descendants
-from harness.backends.local.init import Init, warm_up
-from harness.backends.local.messages import Message, send
-from harness.backends.local.serve import answering, serve
+from iolab.harness.backends.local import limits, linux
+from iolab.harness.backends.local.descendants import kill_descendants
+from iolab.harness.backends.local.init import Init, warm_up
+from iolab.harness.backends.local.messages import Message, send
+from iolab.harness.backends.local.serve import answering, serve
 
 
 def main() -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from harness.backends.base import BackendError, Family, LabNodes, Node, Pod, Process
-from harness.backends.declared import PROCESSES
-from harness.backends.local import limits
-from harness.backends.local.holder import Holder
-from harness.backends.local.node import NodeInit, end_all
-from harness.backends.local.process import PROJECT
-from harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
-from harness.backends.processes.ports import Reservation
-from harness.channel import Channel
-from harness.subject import Subject
+from iolab.harness.backends.base import BackendError, Family, LabNodes, Node, Pod, Process
+from iolab.harness.backends.channel import Channel
+from iolab.harness.backends.declared import PROCESSES
+from iolab.harness.backends.local import limits
+from iolab.harness.backends.local.holder import Holder
+from iolab.harness.backends.local.node import NodeInit, end_all
+from iolab.harness.backends.local.process import PROJECT
+from iolab.harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
+from iolab.harness.backends.processes.ports import Reservation
+from iolab.harness.subject.manifest import Subject
 
 _LAST_NODE = 254
 
@@ -48,7 +48,7 @@ class ProcessPod(ProcessNode, Pod):
         super().__init__(lab, "pod", lab.addresses(number))
 
     def start_probe(self) -> Process:
-        return self.spawn(["python3", "-m", "harness.probe"])
+        return self.spawn(["python3", "-m", "iolab.harness.beside.probe"])
 
     def start_subject(self, probe: Channel) -> SpawnedSubject:
         host = "::" if len(self.addresses) > 1 else next(iter(self.addresses.values()))

@@ -20,7 +20,7 @@ import socket
 import time
 from pathlib import Path
 
-from harness.backends.base import BackendError
+from iolab.harness.backends.base import BackendError
 
 _LOWEST = 10_240
 _LONGEST_LAB_S = 900.0

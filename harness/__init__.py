@@ -1,1 +1,0 @@
-"""The pytest harness: labs, faults, the probe, the wire and the judge."""

@@ -1,0 +1,407 @@
+"""What a scenario's author uses: clients that play steps, the probe, proofs, faults, demands.
+
+Everything done here is recorded; nothing is judged here. A method that waits returns whether it
+held, and the judge reads the same from the records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from iolab.harness.backends.base import Family, LabNodes, Process
+from iolab.harness.backends.channel import Channel, ChannelError, Refused
+from iolab.harness.faults.base import Fault, Unproven
+from iolab.harness.lab.bystanders import Bystanders
+from iolab.harness.lab.clients import Address, Client, Group, Record
+from iolab.harness.lab.life import Life
+from iolab.harness.lab.probe import Probe
+from iolab.harness.lab.steps import Step, fitting, idle
+from iolab.harness.record.recorder import Recorder
+from iolab.harness.scenarios.scenario import BYSTANDERS
+from iolab.harness.subject.manifest import Subject
+
+# What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
+# hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
+AT_ONCE_S = 1.0
+
+# A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
+LEEWAY_S = 1.0
+
+# A subject that promises no largest message is asked for no more than this in one line.
+MODEST_MESSAGE = 64 << 10
+
+# How many packets of each client go into the observations.
+PACKETS_KEPT = 3_000
+
+# The share of one core that a server with nothing to do may use, looked at over so long.
+CALM_SHARE = 0.2
+CALM_FOR_S = 0.1
+CALM_WITHIN_S = 1.0
+
+F = TypeVar("F", bound=Fault)
+
+Must = Literal["served", "promptly", "served-or-refused", "in-turn-or-refused", "ended", "nothing"]
+
+
+class Lab:
+    """One subject with its probe and clients, in one playing of a scenario."""
+
+    def __init__(
+        self,
+        nodes: LabNodes,
+        subject: Subject,
+        family: Family,
+        recorder: Recorder,
+        *,
+        quiet: bool,
+        case: Any,
+        scale: float,
+        others_wait: bool,
+    ) -> None:
+        self.nodes = nodes
+        self.subject = subject
+        self.promises = subject.promises
+        self.family: Family = family
+        self.recorder = recorder
+        self.quiet = quiet
+        self.case = case
+        self.scale = scale
+        self.round = 1
+        self.triggered = False
+        self.clients: dict[str, Client] = {}
+        self.groups: dict[str, Group] = {}
+        self.faults: list[Fault] = []
+        self._restless = False
+        self.probe = Probe(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
+        self.life = Life(self)
+        self.bystanders = Bystanders(self, must_wait=others_wait)
+        self._known: dict[str, list[int]] = {}
+
+    # The players
+
+    def _channel(self, name: str, process: Process) -> Channel:
+        channel = Channel(name, process, lambda *heard: self._hear(name, *heard))
+        channel.ready()
+        return channel
+
+    def _hear(self, source: str, record: Record, line: bytes) -> None:
+        self.recorder.add(source, record, line)
+        if record.get("event") == "waiting":
+            # Called from the reader's thread of an agent: the answer is recorded when it comes.
+            self.probe.look(f"{record['connection']} waits for its answer")
+
+    def record(self, kind: str, **fields: Any) -> Record:
+        """Add a record of the lab's own."""
+        return self.recorder.add("lab", {"kind": kind, "round": self.round, **fields})
+
+    @property
+    def target(self) -> Address:
+        """Where the subject is reached."""
+        return [self.nodes.pod.addresses[self.family], self.nodes.pod.port]
+
+    @property
+    def port(self) -> int:
+        return self.nodes.pod.port
+
+    def client(self, name: str = "actors") -> Client:
+        """The client of that name; its node and agent start on first use."""
+        if name not in self.clients:
+            node = self.nodes.client(name)
+            process = node.spawn(["python3", "-m", "iolab.client", "agent"])
+            self.clients[name] = Client(
+                name, node, self.family, process, self._channel(name, process)
+            )
+        return self.clients[name]
+
+    def play(
+        self,
+        name: str,
+        *steps: Step,
+        count: int = 1,
+        must: Must = "served",
+        owed: int = 0,
+        client: str = "actors",
+        log: bool = True,
+        bind: Address | None = None,
+    ) -> Group:
+        """Let `count` connections play the steps; returns at once.
+
+        `must` is what the judge demands of their replies: `served` (every step succeeds),
+        `promptly` (each request within the bound of bystanders, whatever is done to others),
+        `served-or-refused` (or they are turned away clearly: never left hanging),
+        `in-turn-or-refused` (or they are left to wait, where more come than are promised to be
+        served at once) or `nothing` (the scenario cuts them off itself). Wrong bytes are wrong in
+        all of them, but for a refusal's words in place of the first reply where one is allowed.
+        `ended` is `served`, where the steps expect an end by the server: better by a FIN than by a
+        reset, and after at least `owed` replies.
+
+        What is longer than `largest` is said in several messages, unless it is to be refused.
+        """
+        if self.round > 1:
+            name = f"{name}@{self.round}"
+        agent = self.client(client)
+        group = Group(self, agent, name, count, scripted=must != "promptly")
+        self.groups[name] = group
+        self.record("group", group=name, must=must, owed=owed, count=count, client=client)
+        agent.channel.request(
+            "play",
+            group=name,
+            script={"title": name, "step": fitting(steps, self.largest)},
+            target=self.target,
+            bind=bind or agent.address,
+            count=count,
+            log=log,
+        )
+        return group
+
+    def forget_client(self, name: str) -> None:
+        """The client's agent is dead: nobody can be asked about its connections any more."""
+        client = self.clients.pop(name)
+        self.groups = {n: g for n, g in self.groups.items() if g.client is not client}
+
+    # The kernel's truth
+
+    def inodes_of_group(self, group: Group) -> list[int]:
+        """The identities of its sockets in the subject, as read at the trigger."""
+        return self._known.get(group.name, [])
+
+    def let_pass(self, seconds: float) -> None:
+        """Time goes by, as the clock of a client's agent has it."""
+        name = f"clock {len(self.groups)}"
+        self.play(name, idle(seconds), must="nothing").ended(within_s=seconds + 5)
+
+    # Proofs and faults
+
+    def prove(self, claim: str, held: bool, seen: object = None) -> None:
+        """Put on record that a circumstance held; Unproven when it did not."""
+        self.record("proof", claim=claim, held=held, seen=seen)
+        if not held:
+            raise Unproven(f"{claim}: not seen to hold" + (f" ({seen})" if seen else ""))
+
+    def prove_by(self, claim: str, condition: Mapping[str, Any], within_s: float = 5.0) -> None:
+        """Prove a circumstance by a condition that the probe sees hold in time."""
+        self.prove(claim, self.probe.sees(condition, within_s), dict(condition))
+
+    def inject(self, fault: F) -> F:
+        """Bring the fault about; returns once it was observed to hold."""
+        seen = fault.inject(self)
+        self.faults.append(fault)
+        self.record("fault", fault=fault.name, phase="inject", fields=fault.fields(), seen=seen)
+        return fault
+
+    def heal(self, fault: Fault) -> None:
+        """Take the fault away; returns once it was observed to be gone."""
+        self.faults.remove(fault)
+        seen = fault.heal(self)
+        self.record("fault", fault=fault.name, phase="heal", fields=fault.fields(), seen=seen)
+
+    def excuse(self, seconds: float, why: str) -> None:
+        """The lab itself holds up the subject for so long: bystanders may wait that much longer."""
+        self.record("excuse", seconds=seconds, why=why)
+
+    def figure(self, name: str, value: float, unit: str) -> None:
+        """A measured number for the report."""
+        self.record("figure", name=name, value=value, unit=unit)
+
+    # Demands
+
+    def begin_round(self, number: int) -> None:
+        """The scenario is played once more in the same lab."""
+        self.round = number
+        self.triggered = False
+
+    def hush(self) -> None:
+        """In a quiet playing the bystanders fall silent.
+
+        To be asked for before the subject is stopped: in the middle of a request they could not.
+        """
+        if self.quiet:
+            self.bystanders.pause()
+
+    def trigger(self, *groups: Group) -> float:
+        """From here on the subject must act on these groups; says when that began.
+
+        Their sockets' identities are read now, while they are alive. In a quiet playing the
+        bystanders fall silent first.
+        """
+        self.hush()
+        snapshot = self.probe.snapshot("trigger")
+        inodes = {tuple(row["peer"]): row["inode"] for row in snapshot["sockets"] if row["peer"]}
+        for group in groups:
+            peers = group.peers()
+            found = (inodes.get(tuple(peer), 0) for peer in peers)
+            self._known[group.name] = [inode for inode in found if inode]
+        self.triggered = True
+        self.record("trigger", groups=[group.name for group in groups], quiet=self.quiet)
+        return float(snapshot["t"])
+
+    def expect_removed(
+        self, *groups: Group, within_s: float = AT_ONCE_S, promise: str = "at once"
+    ) -> bool:
+        """The subject must let go of every connection of the groups within the time from now.
+
+        `promise` says in words what the time rests on.
+        """
+        gone = self.gone(*groups)["gone"]
+        return self.expect_gone(gone["peers"], gone["inodes"], within_s=within_s, promise=promise)
+
+    def expect_gone(
+        self,
+        peers: Sequence[Address],
+        inodes: Iterable[int],
+        *,
+        within_s: float = AT_ONCE_S,
+        promise: str = "at once",
+    ) -> bool:
+        """The same for connections given by their peers' addresses and their inodes."""
+        inodes = list(inodes)
+        begun = time.monotonic()
+        condition = {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}
+        held = self.probe.sees(condition, within_s)
+        self.record(
+            "removal",
+            peers=list(peers),
+            inodes=inodes,
+            within_s=within_s,
+            promise=promise,
+            held=held,
+            late=None if held else self.probe.sees_late(condition, within_s),
+            after_s=time.monotonic() - begun,
+        )
+        return held
+
+    def gone(self, *groups: Group) -> Record:
+        """The condition that the subject has let go of every connection of the groups."""
+        peers = [peer for group in groups for peer in group.peers()]
+        inodes = [inode for group in groups for inode in self._known.get(group.name, ())]
+        return {"gone": {"port": self.port, "peers": peers, "inodes": inodes}}
+
+    def policy(self, of_what: str, seen: str) -> None:
+        """A choice that is the subject's own: reported, not judged."""
+        self.record("policy", of_what=of_what, seen=seen)
+
+    def scaled(self, number: int, least: int = 1) -> int:
+        """A number of the scenario at the scale of this run."""
+        return max(least, round(number * self.scale))
+
+    @property
+    def largest(self) -> int:
+        """The largest message that may be asked of the subject, in bytes."""
+        return self.promises.max_message or MODEST_MESSAGE
+
+    def several(self, number: int) -> int:
+        """So many connections, or as many as the subject can serve beside its bystanders."""
+        most = self.promises.max_connections
+        if most is None:
+            return number
+        return max(1, min(number, most - BYSTANDERS))
+
+    def turnover(self, connections: int) -> None:
+        """So many connections come and go in this round, if not one for each script."""
+        self.record("turnover", connections=connections)
+
+    def expect_kept(self, *groups: Group) -> None:
+        """Every connection of the groups must still be there."""
+        peers = [peer for group in groups for peer in group.peers()]
+        snapshot = self.probe.snapshot("kept")
+        there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
+        self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
+
+    def look_at_cpu(self, when: str) -> None:
+        """With nobody speaking the subject must rest, as it did before the scenario.
+
+        A subject that never rests is for `resource.idle-cpu` to name, once: here it is only seen
+        whether it does worse than at first.
+        """
+        if self._restless:
+            return
+        resting = self.bystanders.pause()
+        held = self.expect_calm(when, for_s=CALM_FOR_S, at_most=CALM_SHARE, within_s=CALM_WITHIN_S)
+        self._restless = not held
+        self.bystanders.resume(resting)
+
+    def expect_calm(self, when: str, *, for_s: float, at_most: float, within_s: float) -> bool:
+        """The subject must use at most such a share of a CPU over so long, in time."""
+        condition = {"idle": {"for_s": for_s, "cpu_share_at_most": at_most}}
+        held, seen = True, None
+        try:
+            self.probe.request("wait", condition=condition, within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            held, seen = False, str(refused)
+        self.record("calm", when=when, held=held, seen=seen)
+        return held
+
+    def expect_rested(self, before: tuple[float, float], when: str) -> None:
+        """Since `before`, an earlier `cpu_used`, it must have used no more CPU than at rest."""
+        begun, used = before
+        now, used_now = self.probe.cpu_used()
+        share = (used_now - used) / (now - begun)
+        seen = f"{share:.2f} of a CPU over {now - begun:.1f} s"
+        if not self._restless:
+            self.record("calm", when=when, held=share <= CALM_SHARE, seen=seen)
+
+    def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
+        """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
+        grown = self.probe.resident() - before
+        self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
+
+    def collect(self) -> None:
+        """Put every connection's report on record; an agent that is dead takes no other's along."""
+        dead = []
+        for client in self.clients.values():
+            try:
+                client.channel.request("report")
+            except ChannelError as error:
+                dead.append(str(error))
+        if dead:
+            raise ChannelError("; ".join(dead))
+
+    def collect_packets(self) -> None:
+        """Put the newest packets of each node with scripted clients on record, or of each client.
+
+        A node of bystanders has many more, of which nobody asks.
+        """
+        apart = [client for client in self.clients.values() if client is not self.bystanders.client]
+        guests = [group for group in self._scripts() if group.client not in apart]
+        places = [client.address for client in apart]
+        for place in places + [peer for group in guests for peer in group.peers()]:
+            self.probe.request("packets", peer=place, last=PACKETS_KEPT)
+
+    def drop_scripts(self) -> None:
+        """Close what is left of the scripted connections, in an orderly way."""
+        for group in self._scripts():
+            group.drop()
+
+    def _scripts(self) -> list[Group]:
+        return [group for group in self.groups.values() if group.scripted]
+
+    def close(self) -> None:
+        """End the agents and the probe."""
+        for client in self.clients.values():
+            client.channel.close()
+        self.probe.channel.close()
+
+    def only_bystanders(self) -> Record:
+        """The condition that the subject holds no connection but those of its bystanders."""
+        baseline = self.bystanders.baseline
+        return {
+            "only": {
+                "port": self.port,
+                "peers": self.bystanders.peers(),
+                "inodes": sorted(inodes_of(baseline)) if baseline else [],
+            }
+        }
+
+
+def inodes_of(snapshot: Record) -> set[int]:
+    """The sockets behind the descriptors of the subject's processes."""
+    return {
+        int(target[len("socket:[") : -1])
+        for process in snapshot["processes"]
+        for target in process["fds"].values()
+        if target.startswith("socket:[")
+    }

@@ -1,0 +1,93 @@
+"""The subject's own life in a lab: how it is started, limited, stopped, and started again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from iolab.harness.backends.base import SubjectProcess
+
+if TYPE_CHECKING:
+    from iolab.harness.lab.lab import Lab
+
+
+class Life:
+    """The subject's command as it runs; what is done to it is put on record."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._pod = lab.nodes.pod
+        self.process: SubjectProcess | None = None
+        self.is_over = False
+
+    def start(self) -> SubjectProcess:
+        """Start the subject's command."""
+        self._lab.record("target", address=self._lab.target)
+        self.process = self._pod.start_subject(self._lab.probe.channel)
+        return self.process
+
+    def start_second(self) -> SubjectProcess:
+        """Start the subject's command once more, beside the one that runs."""
+        return self._pod.start_subject(self._lab.probe.channel)
+
+    def start_again(self) -> None:
+        """Start the subject anew in place; it must listen at once, and serve new bystanders."""
+        lab = self._lab
+        begun = time.monotonic()
+        old = lab.probe.listeners()
+        process = self.start()
+        listening = False
+        while not listening and process.wait(0.02) is None:
+            if time.monotonic() - begun > lab.subject.start_s:
+                break
+            listening = bool(lab.probe.listeners() - old)
+        lab.record("restart", listening=listening, after_s=time.monotonic() - begun)
+        if listening:
+            self.is_over = False
+            lab.bystanders.gather()
+
+    def stop(self, signal: str) -> None:
+        """Send the signal to the subject's main process; from now on it is expected to end."""
+        self.is_over = True
+        self._lab.record("asked-to-stop", signal=signal)
+        self._lab.probe.request("signal", signal=signal, who="main")
+
+    def expect_stop(self, *, within_s: float, asked: str, allowed: Sequence[int] | None) -> None:
+        """The subject must end in time, with one of the allowed statuses (None: any).
+
+        Who was asked to stop, and not just killed, must take its children along.
+        """
+        status = self.process.wait(within_s) if self.process else None
+        self._lab.probe.snapshot("stopped")
+        if status is not None and allowed is not None:
+            self.look_for_survivors()
+        self._lab.record(
+            "stop",
+            status=status,
+            within_s=within_s,
+            asked=asked,
+            allowed=None if allowed is None else list(allowed),
+        )
+
+    def look_for_survivors(self) -> bool:
+        """Whether processes of the subject outlive its main process, which has ended."""
+        survivors, listeners = self._lab.probe.survivors()
+        if survivors:
+            self._lab.record("survivors", processes=survivors, listeners=listeners)
+        return bool(survivors)
+
+    def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
+        """Set live limits of the subject, in bytes and in CPUs; None lifts."""
+        self._pod.limit(memory=memory, cpus=cpus)
+        self._lab.record("limit", memory=memory, cpus=cpus)
+
+    def hold_output(self, hold: bool) -> None:
+        """Nobody reads the subject's output any more, or somebody does again."""
+        if self.process:
+            self.process.hold_output(hold)
+        self._lab.record("output", held=hold)
+
+    def lines_logged(self) -> int:
+        """How many lines of the subject's log have arrived so far."""
+        return len(self.process.log()) if self.process else 0

@@ -1,0 +1,117 @@
+"""The kernel's truth, read by the probe beside the subject."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from iolab.harness.backends.channel import Channel, Refused
+
+Record = dict[str, Any]
+
+# Between two looks at a subject that keeps a bystander waiting.
+LOOK_AGAIN_S = 0.3
+
+# What did not hold in time is looked at for as long again, and no longer than this.
+MOST_LATE_S = 2.0
+
+# Where a packet's record has its flags.
+FLAGS = 6
+
+# How long the children of a killed subject may take to follow it.
+FOLLOW_WITHIN_S = 1.0
+
+
+class Probe:
+    """What a lab asks of its probe. Everything asked and answered is recorded by the channel."""
+
+    def __init__(self, channel: Channel, port: int) -> None:
+        self.channel = channel
+        self.request = channel.request
+        self._port = port
+
+    def snapshot(self, label: str) -> Record:
+        """The probe's snapshot, recorded under the label."""
+        answer = self.request("snapshot", label=label, port=self._port)
+        return dict(answer["snapshot"])
+
+    def look(self, label: str) -> None:
+        """Two snapshots, now and a moment later, without waiting for them."""
+        self.channel.send("snapshot", label=label, port=self._port)
+        never = {"counter": {"name": "ListenOverflows", "above": 1 << 62}}
+        self.channel.send("wait", condition=never, within_s=LOOK_AGAIN_S)
+
+    def sees(self, condition: Mapping[str, Any], within_s: float = 5.0) -> bool:
+        """Whether the probe sees the condition hold in time."""
+        try:
+            self.request("wait", condition=dict(condition), within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            return False
+        return True
+
+    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> Record:
+        """Whether it is `held` after as long again; `looks`: when was looked around it.
+
+        Why it was late is for the judge to say.
+        """
+        before = self.snapshot("not yet")
+        held = self.sees(condition, min(within_s, MOST_LATE_S))
+        return {"held": held, "looks": [before["t"], self.snapshot("late")["t"]]}
+
+    def resident(self) -> int:
+        """Resident memory of all processes of the subject, in bytes."""
+        snapshot = self.snapshot("memory")
+        return sum(process["rss"] for process in snapshot["processes"])
+
+    def cpu_used(self) -> tuple[float, float]:
+        """The time, and the seconds of CPU that the subject has wanted by then.
+
+        What it waited for on the run queue counts as well: on a busy machine who spins gets little.
+        """
+        snapshot = self.snapshot("cpu")
+        living = [process for process in snapshot["processes"] if process["state"] != "Z"]
+        return snapshot["t"], sum(one["cpu_s"] + one["queued_s"] for one in living)
+
+    def survivors(self) -> tuple[list[Record], list[int]]:
+        """Processes that outlive the subject's main process; which of them hold its listener."""
+        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
+            return [], []
+        snapshot = self.snapshot("survivors")
+        return list(snapshot["processes"]), sorted(_listeners(snapshot))
+
+    def listeners(self) -> set[int]:
+        """The processes of the subject that hold a listener."""
+        return _listeners(self.snapshot("listeners"))
+
+    def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
+        """Whether a rule of the wire has taken so many packets in time."""
+        try:
+            self.request("rule-wait", rule=rule, taken=packets, within_s=within_s)
+        except Refused as refused:
+            if not refused.timed_out:
+                raise
+            return False
+        return True
+
+    def saw_packet(self, peer: list[Any], flag: str, within_s: float = 1.0) -> bool | None:
+        """Whether a packet of that peer has the flag, in time; None if none of it is seen."""
+        deadline = time.monotonic() + within_s
+        while True:
+            answer = self.request("packets", peer=peer)
+            seen = any(flag in packet[FLAGS] for packet in answer["packets"])
+            if seen or time.monotonic() > deadline:
+                return seen if answer["packets"] else None
+
+    def pcap(self) -> bytes:
+        """The headers seen on the subject's network, as a pcapng file."""
+        return base64.b64decode(self.request("save")["pcap"])
+
+
+def _listeners(snapshot: Record) -> set[int]:
+    return {
+        pid for row in snapshot["sockets"] if row["state"] == "LISTEN" for pid, _ in row["owners"]
+    }

@@ -1,0 +1,126 @@
+"""The options of `pytest harness/`, checked before anything starts."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iolab.harness.backends.base import Family
+from iolab.harness.errors import UsageError
+from iolab.harness.subject.manifest import Subject, load
+
+ROOT = Path(__file__).resolve().parents[2]
+SUBJECTS = ROOT / "subjects"
+RUNS = ROOT / "runs"
+
+BACKENDS = ("auto", "docker", "namespaces", "processes")
+FAMILIES: dict[str, tuple[Family, ...]] = {"4": (4,), "6": (6,), "both": (4, 6)}
+
+# How much is done, as a factor on the numbers and sizes of the scenarios.
+SCALES = {"quick": 0.2, "normal": 1.0, "heavy": 5.0}
+
+DEFAULT_MODEL = "select"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run plays."""
+
+    backend: str
+    subjects: tuple[Subject, ...]
+    families: tuple[Family, ...]
+    scale: float
+    keep_on_fail: bool
+    pcap: bool
+    results: Path | None
+
+
+def declare(parser: Any) -> None:
+    """Add the options to pytest's parser; `read` checks their values."""
+    group = parser.getgroup("iolab", "the lab")
+    group.addoption("--backend", default="auto", help=f"where labs run: {', '.join(BACKENDS)}")
+    group.addoption(
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"one of our own servers, subjects/NAME.toml (repeatable; default: {DEFAULT_MODEL})",
+    )
+    group.addoption(
+        "--subject",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the manifest of a server to test (repeatable)",
+    )
+    group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
+    group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
+    group.addoption(
+        "--keep-on-fail",
+        action="store_true",
+        help="play one after the other, and stop in the lab of a failure",
+    )
+    group.addoption(
+        "--pcap", action="store_true", help="keep a capture of every playing, not of failures only"
+    )
+    group.addoption("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
+    group.addoption("--list", action="store_true", help="print the catalogue and end")
+
+
+def read(config: Any) -> Options:
+    """The options as given; UsageError names the one that is wrong and what is allowed."""
+    backend = _one_of("--backend", config.getoption("--backend"), BACKENDS)
+    families = FAMILIES[_one_of("--ip", config.getoption("--ip"), tuple(FAMILIES))]
+    scale = SCALES[_one_of("--scale", config.getoption("--scale"), tuple(SCALES))]
+    manifests = [Path(name) for name in config.getoption("--subject")]
+    models = config.getoption("--model") or ([] if manifests else [DEFAULT_MODEL])
+    subjects = [*(model(name) for name in models), *(load(path) for path in manifests)]
+    names = [subject.name for subject in subjects]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--subject: two subjects are named {name!r}")
+    if config.getoption("--keep-on-fail") and not _at_a_terminal(config):
+        raise UsageError("--keep-on-fail: needs a terminal, where somebody says when to go on")
+    return Options(
+        backend,
+        tuple(subjects),
+        families,
+        scale,
+        config.getoption("--keep-on-fail"),
+        config.getoption("--pcap"),
+        _results(config.getoption("--results")),
+    )
+
+
+def _at_a_terminal(config: Any) -> bool:
+    """Whether somebody can press Enter; pytest's capture hides the terminal from the tests."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    capture.suspend(in_=True)
+    try:
+        return sys.stdin.isatty()
+    finally:
+        capture.resume()
+
+
+def _results(name: str | None) -> Path | None:
+    """Where the results go: found out before a run of minutes, not behind it."""
+    if not name:
+        return None
+    path = Path(name).absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--results: must be a file in a folder that is there, not {name!r}")
+    return path
+
+
+def model(name: str) -> Subject:
+    """One of our own servers, by name."""
+    known = sorted(path.stem for path in SUBJECTS.glob("*.toml"))
+    return load(SUBJECTS / f"{_one_of('--model', name, tuple(known))}.toml")
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise UsageError(f"{option}: must be one of {', '.join(allowed)}, not {value!r}")
+    return value

@@ -1,0 +1,204 @@
+"""Between pytest and the stage: what is played where, how a verdict becomes an outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from iolab.harness.backends import choose
+from iolab.harness.backends.base import Backend, Family
+from iolab.harness.backends.identity import VARIABLE, current_id, new_id
+from iolab.harness.errors import UsageError
+from iolab.harness.judge import Judgement, Level
+from iolab.harness.lab.lab import Lab
+from iolab.harness.report import properties
+from iolab.harness.run.options import RUNS, Options
+from iolab.harness.run.stage import Outcome, Playing, Stage
+from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.scenario import CATALOGUE, Scenario
+from iolab.harness.subject.manifest import Subject
+
+OPTIONS = pytest.StashKey[Options]()
+BACKEND = pytest.StashKey[Backend]()
+STAGE = pytest.StashKey[Stage]()
+
+# Scenarios wait most of their time: for timers of the subject, for packets, for containers.
+WORKERS_PER_CPU = 4
+MOST_WORKERS = 12
+
+# How many runs' observations are kept.
+RUNS_KEPT = 5
+
+# In a run's folder, what pytest takes for the system's folder of temporary files.
+_TEMPORARY = "tmp"
+
+
+@dataclass(frozen=True)
+class Form:
+    """In which form a scenario is played by one test."""
+
+    subject: Subject
+    family: Family
+    case: str
+    quiet: bool
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process plays for another one that collects the results."""
+    return hasattr(config, "workerinput")
+
+
+def set_workers(config: pytest.Config) -> None:
+    """Play side by side unless `-n` says otherwise, or a debugger wants the terminal."""
+    alone = any(map(config.getoption, ("usepdb", "collectonly", "keep_on_fail")))
+    if is_worker(config) or alone or config.getoption("numprocesses", None) is not None:
+        return
+    workers = min(MOST_WORKERS, WORKERS_PER_CPU * len(os.sched_getaffinity(0)))
+    config.option.numprocesses = workers
+    config.option.dist = "worksteal"
+    config.option.tx = ["popen"] * workers
+
+
+def start(config: pytest.Config) -> None:
+    """What the run's main process does once: choose the backend, and prepare it."""
+    if config.getoption("collectonly"):
+        return
+    options = config.stash[OPTIONS]
+    if is_worker(config):
+        name = config.workerinput["iolab"]["backend"]  # type: ignore[attr-defined]
+        config.stash[BACKEND] = choose.backend(name, current_id())
+        return
+    run_id = os.environ[VARIABLE] = new_id()
+    chosen, why = choose.prepared(options.backend, run_id)
+    print(why, flush=True)
+    why_not = chosen.why_no_ipv6()
+    if 6 in options.families and why_not is not None:
+        chosen.close()
+        raise UsageError(f"--ip: must be 4 with the backend {chosen.name} here: {why_not}")
+    config.stash[BACKEND] = chosen
+    _forget_old_runs()
+    if not config.getoption("basetemp"):
+        # What pytest makes in the system's folder would outlive the run.
+        folder().mkdir(parents=True)
+        config.option.basetemp = folder() / _TEMPORARY
+
+
+def handed_down(config: pytest.Config) -> dict[str, str]:
+    """What a worker must know."""
+    return {"backend": config.stash[BACKEND].name}
+
+
+def finish(config: pytest.Config) -> None:
+    """The run is over: nothing of it may be left on the machine."""
+    backend = config.stash.get(BACKEND, None)
+    if backend is None:
+        return
+    if is_worker(config):
+        backend.close_labs()
+    else:
+        backend.close()
+        with contextlib.suppress(OSError):  # it is not there, or somebody's files are in it
+            (folder() / _TEMPORARY).rmdir()
+
+
+def folder() -> Path:
+    """Where this run's observations are."""
+    return RUNS / current_id()
+
+
+def _forget_old_runs() -> None:
+    runs = sorted(RUNS.glob("*/"), key=lambda path: path.stat().st_mtime)
+    for old in runs[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def print_catalogue() -> None:
+    """Every scenario with its title, by category."""
+    load_catalogue()
+    for entry in CATALOGUE.values():
+        forms = [case for case in entry.cases if case] + (["quiet"] if entry.quiet else [])
+        print(f"{entry.id:34} {entry.title}" + (f" ({', '.join(forms)})" if forms else ""))
+
+
+def forms(entry: Scenario, options: Options) -> Iterator[Form]:
+    """The forms in which a run plays a scenario."""
+    for subject in options.subjects:
+        for family in options.families:
+            for case in entry.cases:
+                for quiet in [False, True] if entry.quiet else [False]:
+                    yield Form(subject, family, case, quiet)
+
+
+def stage(config: pytest.Config) -> Stage:
+    """The stage of this process, made when it is first asked for."""
+    if STAGE not in config.stash:
+        options = config.stash[OPTIONS]
+        config.stash[STAGE] = Stage(
+            config.stash[BACKEND],
+            folder(),
+            pcap=options.pcap,
+            keep=_keeper(config) if options.keep_on_fail else None,
+        )
+    return config.stash[STAGE]
+
+
+def _keeper(config: pytest.Config) -> Callable[[Judgement, Lab], None]:
+    """Shows a lab in which something failed, and keeps it until somebody says to go on."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def keep(judgement: Judgement, lab: Lab) -> None:
+        capture.suspend(in_=True)
+        try:
+            print(f"\n\n{judgement.label} against {lab.subject.name}: the lab is kept.")
+            for finding in judgement.findings:
+                print(f"  {finding.side}: {finding.level} ({finding.cause}): {finding.summary}")
+            print(f"  the server is at {lab.target[0]} port {lab.target[1]} inside the lab")
+            for command in lab.nodes.entrances():
+                print(f"  {command}")
+            input("Enter removes it and goes on; Ctrl-C ends the run. ")
+        finally:
+            capture.resume()
+
+    return keep
+
+
+def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> None:
+    """Play one form of a scenario; the verdict becomes the test's outcome."""
+    options = item.config.stash[OPTIONS]
+    subject = form.subject
+    reason = scenario.unsupported(
+        subject.promises, stage.backend.missing(), scenario.cases[form.case], None
+    )
+    playing = Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
+    if reason is not None:
+        item.user_properties += properties.unsupported(playing, reason)
+        pytest.skip(f"UNSUPPORTED: {reason}")
+    try:
+        outcome = stage.play(playing)
+    except Exception as error:
+        item.user_properties += properties.broken_off(playing, error)
+        raise
+    item.user_properties += properties.of(outcome)
+    conclude(outcome)
+
+
+def conclude(outcome: Outcome) -> None:
+    """Fail the test if something is FAILED or UNKNOWN, unless by nature; or if that did not come.
+
+    What the manifest states is a failure, so UNKNOWN is none of it.
+    """
+    stated = outcome.playing.by_nature
+    excused = None if stated is None else stated[0]
+    if excused and outcome.judgement.side(excused).level is not Level.FAILED:
+        excused = None
+    if any(
+        finding.level in (Level.FAILED, Level.UNKNOWN) and finding.side != excused
+        for finding in outcome.findings
+    ):
+        pytest.fail(properties.in_words(outcome), pytrace=False)

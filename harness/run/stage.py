@@ -1,0 +1,152 @@
+"""Plays scenarios: what is played, how often it is tried, and how it ended.
+
+A playing that ends UNKNOWN is played again in a fresh lab, at most twice; every attempt is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iolab.harness.backends.base import Backend, Family
+from iolab.harness.judge import Finding, Judgement, Level, Side, judge
+from iolab.harness.lab.lab import Lab
+from iolab.harness.record.recorder import Recorder
+from iolab.harness.run.attempt import Attempt
+from iolab.harness.scenarios.scenario import Scenario
+from iolab.harness.subject.manifest import Subject
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Playing:
+    """One scenario as it is played: against whom, over what, in which of its forms."""
+
+    scenario: Scenario
+    subject: Subject
+    family: Family
+    case: str
+    quiet: bool
+    scale: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return self.scenario.label(self.case, self.quiet)
+
+    @property
+    def by_nature(self) -> tuple[Side, str] | None:
+        """(verdict, reason) where the manifest says that the subject fails this by its nature."""
+        fails = self.subject.nature.fails
+        stated = (self.label, self.scenario.label(self.case, False), self.scenario.id)
+        return next((fails[label] for label in stated if label in fails), None)
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of a file's."""
+        form = self.label.replace("/", "-").replace(" ", "-")
+        return f"{self.subject.name}.ipv{self.family}.{form}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All attempts at a playing; the last one counts."""
+
+    playing: Playing
+    attempts: tuple[Judgement, ...]
+    files: tuple[Path, ...]
+    took_s: float
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def judgement(self) -> Judgement:
+        return self.attempts[-1]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in the last attempt; also that a failure by nature did not come."""
+        found = self.judgement.findings
+        if self.playing.by_nature is None:
+            return found
+        side, reason = self.playing.by_nature
+        if self.judgement.side(side).level in (Level.FAILED, Level.UNKNOWN):
+            return found
+        told = f"it passed, yet the manifest says that it fails by nature: {reason}"
+        return (*found, Finding(side, Level.FAILED, "passed", told))
+
+
+class Stage:
+    """Where scenarios are played: one backend, one folder of observations.
+
+    `keep` is called with a lab in which something failed, while it still stands.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        folder: Path,
+        *,
+        pcap: bool = False,
+        keep: Callable[[Judgement, Lab], None] | None = None,
+    ) -> None:
+        self.backend = backend
+        self.folder = folder
+        self.pcap = pcap
+        self._keep = keep
+
+    def play(self, playing: Playing) -> Outcome:
+        """Play it until it is known how it ends, at most ATTEMPTS times."""
+        begun = time.monotonic()
+        attempts: list[Judgement] = []
+        files: list[Path] = []
+        while True:
+            number = f".{len(attempts) + 1}" if attempts else ""
+            path = self.folder / f"{playing.slug}{number}.ndjson"
+            recorder = Recorder(path)
+            recorder.add("lab", self._header(playing))
+            try:
+                attempts.append(self._attempt(playing, recorder))
+            finally:
+                recorder.close()
+            files.append(path)
+            if attempts[-1].level is not Level.UNKNOWN or len(attempts) == ATTEMPTS:
+                break
+        return Outcome(playing, tuple(attempts), tuple(files), time.monotonic() - begun)
+
+    def _attempt(self, playing: Playing, recorder: Recorder) -> Judgement:
+        sees_packets = "capture" not in self.backend.missing()
+        nodes = self.backend.open_lab(playing.subject, (playing.family,))
+        try:
+            attempt = Attempt(playing, nodes, recorder, sees_packets=sees_packets)
+            try:
+                attempt.run()
+                judgement = judge(recorder.records)
+                failed = judgement.level in (Level.FAILED, Level.UNKNOWN)
+                if sees_packets and recorder.path and (failed or self.pcap):
+                    recorder.path.parent.mkdir(parents=True, exist_ok=True)
+                    recorder.path.with_suffix(".pcapng").write_bytes(attempt.lab.probe.pcap())
+                if failed and self._keep is not None:
+                    self._keep(judgement, attempt.lab)
+            finally:
+                attempt.close()
+        finally:
+            nodes.close()
+        return judgement
+
+    def _header(self, playing: Playing) -> dict[str, object]:
+        promises = vars(playing.subject.promises).items()
+        return {
+            "kind": "scenario",
+            "id": playing.scenario.id,
+            "label": playing.label,
+            "title": playing.scenario.title,
+            "expects": playing.scenario.expects,
+            "case": playing.case,
+            "quiet": playing.quiet,
+            "family": playing.family,
+            "backend": self.backend.name,
+            "subject": playing.subject.name,
+            "promises": {name: value for name, value in promises if value is not None},
+        }

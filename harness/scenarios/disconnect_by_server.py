@@ -1,0 +1,72 @@
+"""Disconnecting by the server itself, while the peer keeps its own side open."""
+
+from __future__ import annotations
+
+from iolab.harness.lab.lab import AT_ONCE_S, LEEWAY_S, Lab
+from iolab.harness.lab.steps import ask, connect, expect, hang, read, send, wait
+from iolab.harness.scenarios.circumstances import LONG_REPLY, SMALL_WINDOW, VICTIMS
+from iolab.harness.scenarios.scenario import scenario
+
+
+@scenario(
+    "disconnect.server-first",
+    title="The server ends it, and the peer keeps its own side open for ever",
+    expects="The descriptor is gone; the peer is told by an orderly end.",
+    why="Waiting for the peer's FIN after one's own gives every silent peer a descriptor for ever.",
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "tcp(7): tcp_fin_timeout"),
+    quiet=True,
+    promises=("idle_timeout_s",),
+)
+def server_first(lab: Lab) -> None:
+    promise = lab.promises.idle_timeout_s or 0.0
+    stubborn = lab.play(
+        "stubborn",
+        connect(),
+        ask("one word"),
+        expect(eof=True, within_s=promise + 2 * LEEWAY_S, mark="ready"),
+        hang(past_end=True),
+        count=lab.several(VICTIMS),
+        must="nothing",
+    )
+    stubborn.reached("ready")
+    lab.trigger(stubborn)
+    lab.expect_removed(stubborn, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+
+
+@scenario(
+    "disconnect.server-first-oversize",
+    title="The server ends it for a message that is too long, with a reply and its input unread",
+    expects="The owed reply arrives whole and is not lost to a reset; the descriptor is gone.",
+    why="close with unread input is a reset, and a reset takes away what was not sent yet.",
+    cites=(
+        "RFC 1122 §4.2.2.13 (closing with unread data)",
+        "RFC 9112 §9.6 (closing in stages, as HTTP does)",
+    ),
+    quiet=True,
+    rounds=3,
+    promises=("max_message",),
+)
+def server_first_oversize(lab: Lab) -> None:
+    largest = lab.promises.max_message or 0
+    size = min(largest, LONG_REPLY)
+    told = lab.play(
+        "told-off",
+        connect(receive_buffer=SMALL_WINDOW),
+        read(False),
+        send(size=size),
+        wait("go", mark="ready"),
+        send(size=largest + (64 << 10), unanswered=True),
+        wait("read", mark="said"),
+        expect(bytes=size + 1, within_s=10),
+        expect(anything=True, eof=True, reset=True, within_s=10),
+        hang(past_end=True),
+        count=lab.several(4),
+        must="ended",
+        owed=1,
+    )
+    told.reached("ready", within_s=10)
+    lab.trigger(told)
+    told.go()
+    told.reached("said", within_s=5)
+    told.go("read")
+    lab.expect_removed(told, within_s=2 * LEEWAY_S + AT_ONCE_S, promise="soon after its last word")

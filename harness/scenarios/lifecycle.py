@@ -1,0 +1,208 @@
+"""The server's own life: how it ends, and how it begins again."""
+
+from __future__ import annotations
+
+from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
+from iolab.harness.scenarios.circumstances import SMALL_WINDOW
+from iolab.harness.scenarios.scenario import scenario
+
+CLIENTS = 4
+
+# Below what any server takes for idleness.
+TALKS_EVERY_S = 0.02
+
+# A listener that SIGTERM closes is closed by then, in shares of the grace time.
+CLOSED_BY = 0.25
+
+# So wide that what is in flight is soon through once it is read, on a busy machine too.
+WINDOW = 64 << 10
+
+# What a client with a small window cannot have received all of.
+SHORT = 32 << 10
+
+
+@scenario(
+    "lifecycle.sigterm",
+    title="SIGTERM with replies in flight",
+    expects="They are finished, the listener is closed, exit status 0 within the grace time.",
+    why="A deployment ends every server this way; what was accepted is to be answered.",
+    cites=("signal(7): SIGTERM", "RFC 9293 §3.6 (closing a connection)"),
+    promises=("graceful_stop_s",),
+    quiet=True,
+)
+def sigterm(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    # One line, so that the server must have read it whole, and longer than the kernels can hold; of
+    # lines that are too short for that, several, of which it need not have read the last.
+    size = min(lab.largest, 8 << 20)
+    in_flight = lab.play(
+        "in-flight",
+        connect(receive_buffer=min(WINDOW, max(size // 4, SMALL_WINDOW))),
+        {"do": "read", "on": False},
+        send(size=size, times=max(1, SHORT // size)),
+        wait("go", mark="ready"),
+        {"do": "read", "on": True},
+        expect(within_s=promise + LEEWAY_S),
+        expect(eof=True, within_s=promise + LEEWAY_S),
+        close(),
+        count=lab.several(CLIENTS),
+        must="ended",
+        owed=1,
+    )
+    in_flight.reached("ready", within_s=10)
+    in_flight.prove("in flight: unsent bytes in the server's socket", send_q_at_least=1)
+    lab.bystanders.leave()
+    lab.trigger(in_flight)
+    lab.life.stop("SIGTERM")
+    deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
+    lab.record("listens-on", held=not lab.probe.sees(deaf, CLOSED_BY * promise))
+    in_flight.go()
+    in_flight.ended(within_s=promise + 2 * LEEWAY_S)
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+
+
+@scenario(
+    "lifecycle.restart",
+    title="SIGKILL to the main process with clients connected, started again at once",
+    expects="It binds and serves at once.",
+    why="Connections of the dead server hold its address unless SO_REUSEADDR is set.",
+    cites=("socket(7): SO_REUSEADDR", "RFC 9293 §3.6.1 (who closes first lingers in TIME-WAIT)"),
+)
+def restart(lab: Lab) -> None:
+    clients = lab.play(
+        "orphaned",
+        connect(),
+        ask("before the end"),
+        expect(eof=True, within_s=10, mark="ready"),
+        hang(past_end=True, mark="told"),
+        count=lab.several(CLIENTS),
+        must="nothing",
+    )
+    clients.reached("ready")
+    lab.bystanders.leave()
+    lab.trigger(clients)
+    lab.life.stop("SIGKILL")
+    lab.life.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
+    clients.reached("told")
+    if lab.life.look_for_survivors():
+        lab.life.start_again()
+        return
+    lab.prove_by(
+        "clients of the dead server keep their side open",
+        {
+            "connections": {
+                "port": lab.port,
+                "states": ["FIN-WAIT-1", "FIN-WAIT-2"],
+                "at_least": clients.count,
+            }
+        },
+    )
+    lab.life.start_again()
+
+
+@scenario(
+    "lifecycle.sigterm-idle",
+    title="SIGTERM with idle clients and nothing to do",
+    expects="Their connections are closed, exit status 0 within the grace time.",
+    why="A server that waits for idle clients to leave never ends.",
+    cites=("signal(7): SIGTERM",),
+    promises=("graceful_stop_s",),
+    quiet=True,
+)
+def sigterm_idle(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    clients = lab.play(
+        "idle",
+        connect(),
+        ask("one word"),
+        wait("go", mark="ready"),
+        expect(eof=True, within_s=promise + LEEWAY_S),
+        close(),
+        count=lab.several(CLIENTS),
+        must="ended",
+        owed=1,
+    )
+    clients.reached("ready")
+    lab.bystanders.leave()
+    lab.trigger(clients)
+    clients.go()
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    clients.ended()
+
+
+@scenario(
+    "lifecycle.sigterm-stuck-peer",
+    title="SIGTERM with a peer that never reads",
+    expects="It still exits within the grace time.",
+    why="Finishing what is in flight has a bound, or one dead peer keeps the server alive.",
+    cites=("signal(7): SIGTERM", "RFC 9293 §3.8.6 (the window)"),
+    promises=("graceful_stop_s",),
+    quiet=True,
+)
+def sigterm_stuck_peer(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    stuck = lab.play(
+        "never-reader",
+        connect(receive_buffer=4096),
+        flood(8 << 20, 16 << 10),
+        wait("never", mark="stalled"),
+        count=lab.several(2),
+        must="nothing",
+    )
+    stuck.reached("stalled", within_s=20)
+    stuck.prove("unsent bytes in the server's socket", send_q_at_least=1)
+    lab.bystanders.leave()
+    lab.trigger(stuck)
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+
+
+@scenario(
+    "lifecycle.sigterm-busy",
+    title="SIGTERM with a client that goes on talking, or has said half a message",
+    expects="It still exits within the grace time, with status 0.",
+    why="Finishing what was begun has a bound: who always has one more request, or never ends the "
+    "one that is begun, keeps the server alive.",
+    cites=("signal(7): SIGTERM",),
+    promises=("graceful_stop_s",),
+    cases={
+        "talking": [repeat([ask("and another thing")], every_s=TALKS_EVERY_S, mark="ready")],
+        "half-said": [send("half a", newline=False, unanswered=True), wait("never", mark="ready")],
+    },
+)
+def sigterm_busy(lab: Lab) -> None:
+    promise = lab.promises.graceful_stop_s or 0.0
+    busy = lab.play(
+        "busy", connect(), ask("first"), *lab.case, count=lab.several(2), must="nothing"
+    )
+    busy.reached("ready")
+    lab.bystanders.leave()
+    lab.trigger(busy)
+    lab.life.stop("SIGTERM")
+    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+
+
+@scenario(
+    "lifecycle.address-in-use",
+    title="A second instance on the same port",
+    expects="A clear error, a non-zero exit; the first is unharmed.",
+    why="SO_REUSEPORT, or a bind whose error is ignored, splits the clients between the two.",
+    cites=("bind(2): EADDRINUSE", "socket(7): SO_REUSEPORT"),
+)
+def address_in_use(lab: Lab) -> None:
+    lab.trigger()
+    listening = lab.probe.listeners()
+    second = lab.life.start_second()
+    status = second.wait(lab.subject.start_s)
+    lab.record(
+        "second",
+        status=status,
+        said=[line for _, _, line in second.log()][-5:],
+        pid=None,
+        listens=status is None and bool(lab.probe.listeners() - listening),
+    )
+    one = lab.play("one", connect(), ask("who answers?"), close())
+    one.ended()
+    lab.expect_removed(one)

@@ -1,0 +1,145 @@
+"""Half-closing: a client has said its last, and still listens."""
+
+from __future__ import annotations
+
+from iolab.harness.lab.clients import Group
+from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.steps import (
+    Step,
+    ask,
+    close,
+    connect,
+    expect,
+    flood,
+    half_close,
+    idle,
+    send,
+    wait,
+)
+from iolab.harness.scenarios.circumstances import SMALL_WINDOW
+from iolab.harness.scenarios.scenario import scenario
+
+MIB = 1 << 20
+
+# The receive buffer of who does not read; what one with a small one cannot have received all of.
+WINDOW = 16 << 10
+SHORT = 32 << 10
+
+
+@scenario(
+    "reply.half-close",
+    title="Sends all, half-closes, reads on",
+    expects="The full reply, then EOF.",
+    why="A FIN says that the peer has no more to send, not that it no longer listens.",
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "shutdown(2): SHUT_WR"),
+    promises=("half_close",),
+    quiet=True,
+    connections=lambda case: 6,
+    rounds=3,
+)
+def half_close_and_read_on(lab: Lab) -> None:
+    groups = [
+        lab.play(
+            name,
+            connect(),
+            wait("go", mark="ready"),
+            *said,
+            half_close(),
+            expect(within_s=10),
+            expect(eof=True),
+            close(),
+            count=2,
+        )
+        for name, said in (
+            ("brief", [send("one line")]),
+            ("eloquent", [send(size=min(lab.largest, 1 << 20), times=2), send("the end")]),
+            ("late", [ask("first"), send("second"), idle(0.2)]),
+        )
+    ]
+    for group in groups:
+        group.reached("ready")
+    lab.trigger(*groups)
+    for group in groups:
+        group.go()
+    for group in groups:
+        group.ended(within_s=20)
+    lab.expect_removed(*groups)
+
+
+@scenario(
+    "reply.half-close-unread",
+    title="Half-closes with replies unread and unsent, then reads on",
+    expects="Every reply, then EOF; no CPU burnt meanwhile.",
+    why="The end of input stays readable while replies wait: nobody must poll it again and again, "
+    "nor take it for the end of the replies.",
+    cites=("RFC 9293 §3.6.1 (half-closed connections)", "epoll_ctl(2): EPOLLRDHUP"),
+    promises=("half_close",),
+    quiet=True,
+    connections=lambda case: 4,
+)
+def half_close_unread(lab: Lab) -> None:
+    size = min(lab.largest, 192 << 10)
+    said = send(size=size, times=max(1, SHORT // size))
+    short = unread(lab, "short", said, half_close(), window=min(size // 4, WINDOW))
+    long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
+    lab.trigger(short, long)
+    for group in (short, long):
+        group.go()
+    short.prove(
+        "the FIN arrived with replies unsent", send_q_at_least=1, states=["CLOSE-WAIT", "LAST-ACK"]
+    )
+    long.prove("a long row of replies is unsent", send_q_at_least=1)
+    # Whoever waits for them makes the others wait for longer than their bound.
+    lab.let_pass(1.2)
+    lab.look_at_cpu("while half-closed peers do not read")
+    for group in (short, long):
+        group.go("read")
+        group.ended(within_s=30)
+    lab.expect_removed(short, long)
+
+
+def unread(lab: Lab, name: str, *said: Step, window: int = WINDOW) -> Group:
+    """Clients that say all this while they do not read, and read when told to."""
+    group = lab.play(
+        name,
+        connect(receive_buffer=max(window, SMALL_WINDOW)),
+        {"do": "read", "on": False},
+        wait("go", mark="ready"),
+        *said,
+        wait("read"),
+        expect(within_s=25),
+        expect(eof=True),
+        close(),
+        count=2,
+    )
+    group.reached("ready")
+    return group
+
+
+@scenario(
+    "reply.half-close-unfinished",
+    title="Half a message, then half-close",
+    expects="The declared policy, and the connection ends.",
+    why="At the end of input a rest without a newline is either dropped or answered, never kept.",
+    cites=("RFC 9293 §3.6.1 (half-closed connections)",),
+    promises=("unfinished_line", "half_close"),
+    quiet=True,
+)
+def half_close_unfinished(lab: Lab) -> None:
+    dropped = lab.promises.unfinished_line == "drop"
+    one = lab.play(
+        "unfinished",
+        connect(),
+        ask("a whole line"),
+        wait("go", mark="ready"),
+        send("half a li", newline=False, unanswered=dropped),
+        half_close(),
+        *([] if dropped else [expect()]),
+        expect(eof=True),
+        close(),
+    )
+    one.reached("ready")
+    lab.trigger(one)
+    one.go()
+    one.ended()
+    lab.expect_removed(one)

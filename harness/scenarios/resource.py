@@ -1,0 +1,369 @@
+"""Resources: descriptors, CPU, memory, and being stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iolab.harness.faults.limit_descriptors import LimitDescriptors
+from iolab.harness.faults.stop_subject import StopSubject
+from iolab.harness.lab.clients import Group
+from iolab.harness.lab.lab import AT_ONCE_S, Lab
+from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
+from iolab.harness.scenarios.scenario import scenario, too_impatient
+
+MIB = 1 << 20
+
+# An engine takes a megabyte of the log before its pipe fills.
+FULL: dict[str, Any] = {"full_output": {}}
+MORE_CHATTER = 20
+LOG_ARRIVES_S = 0.3
+
+# More than one process can let in when two descriptors are spare. Newcomers that can be served are
+# served by then.
+OUTSIDE = 12
+BECOMES_KNOWN_S = 0.5
+
+# Linux takes the descriptor when accept begins to wait: of processes that wait already, each gets
+# one more client before accept fails.
+TURNS = 4
+
+# Sixty bytes kept of each are more than an allocator's noise.
+MESSAGES = 30_000
+
+# What never-readers may claim of the subject's memory, all together: a runtime that reads a quarter
+# of a megabyte at a time, and has it in its buffers several times over, takes two for each of them.
+ALLOWED = 320 * MIB
+
+
+@scenario(
+    "resource.fd-limit",
+    title="No descriptor is free for the next client",
+    expects="Connected clients are served, CPU does not spin, and it accepts again once some are.",
+    why="accept fails and the listener stays readable: the loop that only logs it burns a core.",
+    cites=("accept(2): EMFILE", "getrlimit(2): RLIMIT_NOFILE"),
+    needs=("descriptor-limit",),
+    connections=lambda case: 18,
+)
+def fd_limit(lab: Lab) -> None:
+    inside = lab.play(
+        "inside", connect(), ask("early"), wait("go", mark="ready"), ask("still"), close(), count=6
+    )
+    inside.reached("ready")
+    lab.bystanders.pause("comer")
+    limit = shut_in(lab, inside, spare=2)
+    outside = crowd_out(lab, 0)
+    kept_out = not are_in(outside)
+    if not kept_out:
+        # Each client was handed on to another process: here accept fails when nothing is spare.
+        lab.heal(limit)
+        leave(outside)
+        limit = shut_in(lab, inside, spare=0)
+    turn = 0
+    while not kept_out and turn < TURNS:
+        turn += 1
+        outside = crowd_out(lab, turn)
+        kept_out = not are_in(outside)
+        if not kept_out:
+            leave(outside)
+    lab.prove(
+        "accept fails: clients wait in the accept queue, or are turned away",
+        kept_out
+        and (
+            lab.probe.sees({"accept_queue": {"port": lab.port, "at_least": 1}}, within_s=0.5)
+            or outside.reached("ended", within_s=0.5, count=1)
+        ),
+    )
+    lab.trigger(inside)
+    lab.look_at_cpu("while no descriptor is free")
+    inside.go()
+    inside.ended()
+    lab.heal(limit)
+    outside.go("leave")
+    outside.ended(within_s=20)
+    lab.expect_removed(inside, outside)
+
+
+def shut_in(lab: Lab, inside: Group, spare: int) -> LimitDescriptors:
+    """From now on only so few descriptors are spare beside those of who is inside."""
+    # The descriptor of whoever has just left would be one more, as soon as it is closed.
+    alone = lab.only_bystanders()
+    alone["only"]["peers"] += inside.peers()
+    lab.probe.sees(alone, AT_ONCE_S)
+    return lab.inject(LimitDescriptors(spare=spare))
+
+
+def crowd_out(lab: Lab, turn: int) -> Group:
+    """Clients that come while descriptors are scarce."""
+    outside = lab.play(
+        f"outside-{turn}",
+        connect(),
+        ask("late", within_s=20),
+        wait("leave", mark="in"),
+        close(),
+        count=OUTSIDE,
+        must="served-or-refused",
+    )
+    outside.reached("connected")
+    return outside
+
+
+def are_in(outside: Group) -> bool:
+    """Whether all of them are served nonetheless.
+
+    For a moment each is in the accept queue, whatever becomes of it then.
+    """
+    return outside.reached("in", within_s=BECOMES_KNOWN_S)
+
+
+def leave(outside: Group) -> None:
+    outside.go("leave")
+    outside.ended()
+
+
+@scenario(
+    "resource.fd-setsize",
+    title="More clients than select can watch",
+    expects="Served, or refused with a reason; no crash. Whoever promises fewer may let them wait.",
+    why="select ends at descriptor 1 023: beyond it glibc writes past the set, Python raises.",
+    cites=("select(2): FD_SETSIZE",),
+    cases={"": 1_100},
+    # Who promises few lets the others wait for their turn, and has no use for so many descriptors.
+    connections=lambda case: 900,
+)
+def fd_setsize(lab: Lab) -> None:
+    most = lab.promises.max_connections
+    lab.bystanders.pause("comer")
+    crowd = lab.play(
+        "crowd",
+        connect(within_s=15),
+        ask("room for me?", within_s=15),
+        wait("go", mark="in"),
+        close(),
+        count=lab.case,
+        must="served-or-refused" if most is None or most >= lab.case else "in-turn-or-refused",
+        log=False,
+    )
+    lab.trigger()
+    crowd.reached("in", within_s=20)
+    crowd.go()
+    crowd.ended(within_s=30)
+    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+
+
+@scenario(
+    "resource.idle-cpu",
+    title="Many idle connections",
+    expects="Close to no CPU and no wake-ups.",
+    why="Who has nothing to do sleeps in one system call; polling and busy timers show here.",
+    cites=("epoll_wait(2), poll(2), select(2): the timeout",),
+    connections=lambda case: 500,
+)
+def idle_cpu(lab: Lab) -> None:
+    crowd = lab.play("idle", connect(), hang(mark="in"), count=500, must="nothing", log=False)
+    crowd.reached("in", within_s=10)
+    lab.bystanders.pause()
+    lab.trigger(crowd)
+    first = lab.probe.snapshot("idle begins")
+    lab.expect_calm("with 500 idle connections", for_s=0.5, at_most=0.05, within_s=1.5)
+    second = lab.probe.snapshot("idle ends")
+    elapsed = second["t"] - first["t"]
+    lab.figure("wake-ups", round((switches(second) - switches(first)) / elapsed, 1), "a second")
+    crowd.drop()
+    lab.bystanders.resume()
+    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+
+
+def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -> int:
+    """How often the subject's threads went to sleep by themselves."""
+    return sum(
+        thread["switches"][0] for process in snapshot["processes"] for thread in process["threads"]
+    )
+
+
+@scenario(
+    "resource.memory",
+    title="What an idle connection costs in memory",
+    expects="Reported in KiB a connection.",
+    why="A buffer for each connection before it needs one is what many of them add up.",
+    cites=("proc(5): VmRSS",),
+    cases={"1000": 900, "10000": 10_000},
+    connections=lambda case: int(case),
+    unsuited=too_impatient,
+)
+def memory(lab: Lab) -> None:
+    before = lab.probe.resident()
+    crowd = lab.play("idle", connect(), hang(mark="in"), count=lab.case, must="nothing", log=False)
+    crowd.reached("in", within_s=20)
+    lab.trigger(crowd)
+    snapshot = lab.probe.snapshot("memory")
+    grown = sum(process["rss"] for process in snapshot["processes"]) - before
+    # Not all that are connected need have been accepted: TCP_DEFER_ACCEPT waits for a word.
+    inside = sum(bool(row["owners"]) for row in snapshot["sockets"] if row["state"] != "LISTEN")
+    lab.figure("memory", round(grown / max(1, inside) / 1024, 2), "KiB a connection")
+    crowd.drop()
+    lab.expect_removed(crowd, within_s=3.0, promise="at once, so many")
+
+
+@scenario(
+    "resource.starved",
+    title="A tenth of a CPU",
+    expects="Slow, and right.",
+    why="Time passes between any two lines of the server: races and impatient timers show.",
+    cites=("cgroups(7): cpu",),
+    needs=("cpu-limit",),
+    connections=lambda case: 20,
+)
+def starved(lab: Lab) -> None:
+    lab.life.limit(cpus=0.1)
+    lab.excuse(5.0, "the subject has a tenth of a CPU")
+    slow = lab.play(
+        "patient",
+        connect(within_s=15),
+        repeat([ask(size=2000, within_s=20)], times=5),
+        close(),
+        count=20,
+        log=False,
+    )
+    lab.trigger()
+    slow.ended(within_s=60)
+    lab.life.limit()
+    lab.expect_removed(slow)
+
+
+@scenario(
+    "resource.messages",
+    title="Tens of thousands of short messages",
+    expects="Each is answered, and memory does not grow with their number.",
+    why="What is noted of each message and never forgotten is small beside a large one.",
+    cites=("proc(5): VmRSS",),
+    rounds=3,
+)
+def messages(lab: Lab) -> None:
+    lab.play("talkative", connect(), send("x", times=MESSAGES), expect(within_s=20), close()).ended(
+        within_s=30
+    )
+
+
+@scenario(
+    "resource.memory-limit",
+    title="A memory limit below what a hundred never-readers could claim",
+    expects="No OOM kill.",
+    why="Unbounded buffers end with the kernel's killer, and every client with them.",
+    cites=("cgroups(7): memory",),
+    needs=("memory-limit",),
+    connections=lambda case: 100,
+)
+def memory_limit(lab: Lab) -> None:
+    # A server may hold messages as large as it promises for each of them: fewer, then, offer more.
+    each = MIB + 4 * (lab.promises.max_message or 0)
+    count = max(4, min(100, ALLOWED // each))
+    lab.life.limit(memory=lab.probe.resident() + max(ALLOWED, count * each))
+    greedy = lab.play(
+        "never-reader",
+        connect(),
+        flood(max(8 * MIB, 4 * each), 16 << 10, stalled_after_s=1.0),
+        wait("go", mark="stalled"),
+        close(),
+        count=count,
+        must="nothing",
+        log=False,
+    )
+    lab.trigger(greedy)
+    greedy.reached("stalled", within_s=60)
+    greedy.go()
+    lab.expect_removed(greedy, within_s=3.0, promise="at once, so many")
+    lab.life.limit()
+
+
+@scenario(
+    "resource.signals",
+    title="Stopped and continued fifty times under load",
+    expects="Service goes on, no reply lost.",
+    why="Every slow system call may end early when the process was stopped.",
+    cites=("signal(7): interruption by stop signals", "epoll_wait(2): EINTR"),
+    connections=lambda case: 10,
+)
+def signals(lab: Lab) -> None:
+    load = lab.play(
+        "load",
+        connect(),
+        repeat([ask(size=2000, within_s=10)], every_s=0.005),
+        close(),
+        count=10,
+        log=False,
+    )
+    load.reached("connected")
+    lab.trigger()
+    for _ in range(50):
+        lab.heal(lab.inject(StopSubject()))
+    load.finish()
+    lab.expect_removed(load)
+
+
+@scenario(
+    "resource.frozen-server",
+    title="The subject stands still for 2 s and goes on",
+    expects="Every request is answered, none twice.",
+    why="Timers that ran out meanwhile fire all at once, before the data that had arrived is read.",
+    cites=("signal(7): SIGSTOP",),
+    connections=lambda case: 20,
+)
+def frozen_server(lab: Lab) -> None:
+    waiting = lab.play(
+        "waiting",
+        connect(),
+        ask("before"),
+        wait("go", mark="ready"),
+        ask("during", within_s=15),
+        ask("after", within_s=15),
+        close(),
+        count=20,
+        log=False,
+    )
+    waiting.reached("ready")
+    lab.trigger(waiting)
+    stopped = lab.inject(StopSubject())
+    waiting.go()
+    # Longer than its idle timers, if they are short: they have run out when it goes on.
+    lab.let_pass(max(2.0, min(4.0, 1.2 * (lab.promises.idle_timeout_s or 0.0))))
+    lab.heal(stopped)
+    waiting.ended(within_s=20)
+    lab.expect_removed(waiting)
+
+
+@scenario(
+    "resource.stdout-stuck",
+    title="Nobody reads the subject's log",
+    expects="Service goes on.",
+    why="A pipe holds 64 KiB; then the write that logs a line waits for a reader, and all clients.",
+    cites=("pipe(7): capacity", "write(2): EAGAIN"),
+)
+def stdout_stuck(lab: Lab) -> None:
+    before = lab.life.lines_logged()
+    chatter(lab, "sample", times=2).ended()
+    lab.let_pass(LOG_ARRIVES_S)
+    logs = lab.life.lines_logged() > before
+    lab.life.hold_output(True)
+    lab.trigger()
+    churn = chatter(lab, "churn", times=40)
+    churn.ended(within_s=30)
+    more = 0
+    while not (full := lab.probe.sees(FULL, within_s=0.1)) and logs and more < MORE_CHATTER:
+        more += 1
+        chatter(lab, f"more-{more}", times=40).ended(within_s=30)
+    if logs:
+        lab.prove("nobody reads the log: its pipe is full", full)
+        # And what is left of it, where that cannot be seen.
+        chatter(lab, "behind-it", times=10).ended(within_s=30)
+    elif not full:
+        lab.policy("its log", "has no line for a client that comes, asks and goes")
+    lab.life.hold_output(False)
+    lab.expect_removed(churn)
+
+
+def chatter(lab: Lab, name: str, times: int) -> Group:
+    """Twenty clients, or fewer who come more often: who writes a line of it soon fills a pipe."""
+    count = lab.several(20)
+    talk = [ask("written down, line by line?")] * 5
+    steps = repeat([connect(), *talk, close()], times=times * 20 // count)
+    return lab.play(name, steps, count=count, log=False)

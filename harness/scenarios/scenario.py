@@ -1,0 +1,111 @@
+"""A scenario: what is played, what must hold and why, in one place beside the code.
+
+A scenario file decorates the function that plays it:
+
+    @scenario("disconnect.rst-idle", title=…, expects=…, why=…, cites=(…,), quiet=True)
+    def rst_idle(lab: Lab) -> None: …
+
+which enters it into the catalogue. It is played once for each subject, address family, case and
+playing, each of them a test of pytest's (`harness/run/collection.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iolab.harness.lab.lab import Lab
+    from iolab.harness.subject.manifest import Promises
+
+Body = Callable[["Lab"], None]
+
+CATALOGUE: dict[str, Scenario] = {}
+CATEGORIES = (
+    "connect",
+    "reply",
+    "disconnect",
+    "vanish",
+    "slow",
+    "resource",
+    "network",
+    "lifecycle",
+)
+
+NO_CASE = ""
+
+# How many connections the bystanders hold at a time.
+BYSTANDERS = 2
+
+
+# So many clients a second come together at least, on a busy machine.
+CROWD_PER_S = 1000
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One test of a subject. Its category is the part of `id` before the dot."""
+
+    id: str
+    title: str
+    expects: str
+    why: str
+    cites: tuple[str, ...]
+    body: Body
+    quiet: bool = False
+    promises: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    rounds: int = 1
+    cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
+    connections: Callable[[Any], int] = field(default=lambda case: 1)
+    # Why a case cannot be asked of who promises this; None when it can.
+    unsuited: Callable[[Promises, Any], str | None] = field(default=lambda promises, case: None)
+
+    def label(self, case: str, quiet: bool) -> str:
+        """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""
+        return self.id + (f"/{case}" if case else "") + (" quiet" if quiet else "")
+
+    def unsupported(
+        self, promises: Promises, missing: Mapping[str, str], case: Any, descriptors: int | None
+    ) -> str | None:
+        """Why it cannot be asked of this subject on this backend; None when it can."""
+        for name in self.promises:
+            if getattr(promises, name) in (None, False):
+                return f"the manifest does not promise {name}"
+        for name in self.needs:
+            if name in missing:
+                return missing[name]
+        wanted = self.connections(case)
+        most = promises.max_connections
+        beside = BYSTANDERS if most is None or most > BYSTANDERS else 0
+        if most is not None and most < wanted + beside:
+            others = f" and its {beside} bystanders" if beside else ""
+            return f"needs {wanted} connections{others}; max_connections = {most}"
+        if (why := self.unsuited(promises, case)) is not None:
+            return why
+        if descriptors is not None and descriptors < wanted + 64:
+            return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
+        return None
+
+
+def too_impatient(promises: Promises, crowd: int) -> str | None:
+    """Why a crowd of so many cannot come together: the first would be timed out before the last."""
+    timeout, takes_s = promises.idle_timeout_s, crowd / CROWD_PER_S
+    if timeout is None or timeout > takes_s:
+        return None
+    return f"{crowd} clients may take {takes_s:g} s to come together; idle_timeout_s = {timeout:g}"
+
+
+def scenario(
+    id: str, *, title: str, expects: str, why: str, cites: tuple[str, ...], **options: Any
+) -> Callable[[Body], Body]:
+    """Enter the decorated function into the catalogue under `id`; options are Scenario's fields."""
+
+    def enter(body: Body) -> Body:
+        if id in CATALOGUE:
+            raise ValueError(f"two scenarios have the id {id}")
+        CATALOGUE[id] = Scenario(id, title, expects, why, cites, body, **options)
+        return body
+
+    return enter

@@ -1,0 +1,165 @@
+"""Vanishing: peers that are gone without a word, or stand still."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iolab.harness.faults.cable import Cable
+from iolab.harness.faults.freeze_client import FreezeClient
+from iolab.harness.faults.vanish import Vanish
+from iolab.harness.lab.clients import Group
+from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.steps import ask, flood, half_close, hang, reset
+from iolab.harness.scenarios.circumstances import (
+    SMALL_WINDOW,
+    mid_message,
+    mid_reply,
+    mid_reply_heard_out,
+    victims,
+)
+from iolab.harness.scenarios.scenario import scenario
+
+KEEPALIVE = ("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE")
+
+
+def gone(lab: Lab, group: Group) -> Vanish:
+    """They vanish, and the subject must find out."""
+    lab.trigger(group)
+    return lab.inject(Vanish(group))
+
+
+def expect_noticed(lab: Lab, group: Group) -> None:
+    promise = lab.promises.detect_vanished_s or 0.0
+    lab.expect_removed(
+        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
+    )
+
+
+@scenario(
+    "vanish.idle",
+    title="Gone without FIN or RST, idle",
+    expects="Removed within the promised detection time.",
+    why="Only keepalive or a timer of its own makes a server ask whether an idle peer still lives.",
+    cites=KEEPALIVE,
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+)
+def gone_idle(lab: Lab) -> None:
+    group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
+    gone(lab, group)
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.mid-message",
+    title="Gone in the middle of sending a message",
+    expects="Removed within the promised detection time.",
+    why="A server that waits for the rest of a message waits for ever.",
+    cites=KEEPALIVE,
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+)
+def gone_mid_message(lab: Lab) -> None:
+    group = mid_message(lab, "victim", end=[reset()], client="remote")
+    gone(lab, group)
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.mid-reply",
+    title="Gone while being written to",
+    expects="Removed within the promised detection time.",
+    why="Keepalive does not probe while data is outstanding: the user timeout has to tell.",
+    cites=(*KEEPALIVE, "RFC 5482 (user timeout)"),
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+)
+def gone_mid_reply(lab: Lab) -> None:
+    group = mid_reply(lab, "victim", end=[reset()], client="remote")
+    gone(lab, group)
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.cable",
+    title="The client's node is unplugged",
+    expects="Removed within the promised detection time, all its connections.",
+    why="Nothing arrives, neither FIN nor RST: only keepalive, user timeout or a timer can tell.",
+    cites=KEEPALIVE,
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("cable",),
+)
+def cable(lab: Lab) -> None:
+    group = victims(lab, "victim", ask("still here"), end=[], count=4, client="remote")
+    lab.trigger(group)
+    lab.inject(Cable("remote"))
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.returns",
+    title="Comes back without memory and answers with a reset",
+    expects="Removed at once.",
+    why="A rebooted host says no to the first packet that reaches it: the server must send one.",
+    cites=("RFC 9293 §3.5.1 (half-open connections)", *KEEPALIVE),
+    quiet=True,
+    promises=("detect_vanished_s",),
+    needs=("wire",),
+)
+def returns(lab: Lab) -> None:
+    group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
+    lab.heal(gone(lab, group))
+    # Nothing is sent on an idle connection before the keepalive probe, which draws the reset.
+    expect_noticed(lab, group)
+
+
+@scenario(
+    "vanish.frozen",
+    title="The client is stopped, and its kernel goes on acknowledging",
+    expects="Removed within the idle timeout, if one is promised.",
+    why="Keepalive and user timeout never fire for a peer whose kernel answers.",
+    cites=("RFC 1122 §4.2.3.6 (keep-alives)", "signal(7): SIGSTOP"),
+    quiet=True,
+    promises=("idle_timeout_s",),
+)
+def frozen(lab: Lab) -> None:
+    promise = lab.promises.idle_timeout_s or 0.0
+    group = victims(lab, "frozen", ask("still here"), end=[], count=4, client="remote")
+    peers = group.peers()
+    lab.trigger(group)
+    lab.inject(FreezeClient("remote"))
+    lab.expect_gone(
+        peers,
+        lab.inodes_of_group(group),
+        within_s=promise + LEEWAY_S,
+        promise=f"idle timeout {promise:g} s",
+    )
+
+
+@scenario(
+    "vanish.zero-window",
+    title="Never opens its receive window again",
+    expects="Removed after the idle timeout.",
+    why="The peer's kernel answers every window probe: to the server's kernel it is alive.",
+    cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17 (probing zero windows)"),
+    quiet=True,
+    promises=("idle_timeout_s",),
+    cases={"": False, "half-closed": True},
+)
+def zero_window(lab: Lab) -> None:
+    promise = lab.promises.idle_timeout_s or 0.0
+    half: dict[str, Any] = {}
+    if lab.case:
+        half["states"] = ["CLOSE-WAIT", "LAST-ACK"]
+        group = mid_reply_heard_out(lab, "never-reader", end=[half_close(), hang()])
+        group.go()
+    else:
+        asked = flood(8 << 20, 16 << 10)
+        group = victims(lab, "never-reader", asked, end=[], window=SMALL_WINDOW, count=4)
+    group.prove("unsent bytes behind a closed window", send_q_at_least=1, **half)
+    lab.trigger(group)
+    lab.expect_removed(group, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")

@@ -1,0 +1,8 @@
+"""`python -m iolab COMMAND …`, as the command `iolab` does it."""
+
+import sys
+
+from iolab.harness.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
