@@ -265,8 +265,8 @@ class TestCleanUp:
 
 TRIAL = """
 import sys
-from harness import run
-from harness.backends import choose
+from iolab.harness.backends import identity
+from iolab.harness.backends import choose
 try:
     print(choose.prepared("namespaces", identity.new_id())[1])
 except Exception as error:

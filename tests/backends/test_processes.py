@@ -95,7 +95,7 @@ class TestPorts:
         code = "\n".join(
             [
                 "import signal",
-                "from harness.backends.processes import ports",
+                "from iolab.harness.backends.processes import ports",
                 f"kept = ports.reserve({FIXED.port})",
                 "print('kept', flush=True)",
                 "signal.pause()",

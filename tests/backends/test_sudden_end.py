@@ -24,6 +24,13 @@ GONE_WITHIN_S = 10.0
 LONGEST_LIFE_S = 1.0
 WHERE_FILES_MAY_BE = ("/tmp", "/run", "/dev/shm", "/var/tmp", "/var/run/netns")
 
+SAYS_ITS_ID_AND_STAYS = """
+import signal
+from iolab.harness.backends import identity
+print(identity.new_id(), flush=True)
+signal.pause()
+"""
+
 
 @pytest.fixture(params=["namespaces", "processes"])
 def name(request: pytest.FixtureRequest) -> str:
@@ -91,8 +98,7 @@ def test_nothing_is_left_of_a_run_that_was_killed(
 
 
 def test_nothing_is_left_though_a_worker_outlives_the_run(name: str) -> None:
-    main = "import signal; from harness import run; print(run.new_id(), flush=True); signal.pause()"
-    with python("-c", main) as process:
+    with python("-c", SAYS_ITS_ID_AND_STAYS) as process:
         assert process.stdout is not None
         run_id = process.stdout.readline().strip()
         with python("-m", "tests.backends.restless", name, run_id) as worker:

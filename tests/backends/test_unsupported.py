@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LIST = """
 import json
 from iolab.harness.scenarios.catalogue import load_catalogue
-from harness.scenario import CATALOGUE
+from iolab.harness.scenarios.scenario import CATALOGUE
 load_catalogue()
 print(json.dumps({entry.id: entry.needs for entry in CATALOGUE.values()}))
 """

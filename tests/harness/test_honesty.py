@@ -36,8 +36,8 @@ NOBODY = 1
 # A probe whose engine gives its queue back as soon as a rule is in place.
 DYING_ENGINE = textwrap.dedent("""
     import struct
-    from harness.probe.__main__ import main
-    from harness.wire.gate import Gate
+    from iolab.harness.beside.probe.__main__ import main
+    from iolab.harness.beside.wire.gate import Gate
 
     def add(gate, rule, real=Gate.add):
         queue, reply = gate._queue, real(gate, rule)

@@ -92,7 +92,7 @@ def test_each_subject_and_family_is_a_playing_of_its_own() -> None:
 
 WITHOUT_IPV6 = """
 import sys, pytest
-from harness.backends.processes import ports
+from iolab.harness.backends.processes import ports
 ports.why_no_ipv6 = lambda: "it is switched off"
 sys.exit(pytest.main(["harness/", "-q", "--backend", "processes", "--ip", "both"]))
 """

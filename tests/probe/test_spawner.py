@@ -168,9 +168,9 @@ def test_a_killed_probe_takes_its_children_along() -> None:
 
 HELPED = """
 import os, subprocess
-from harness.probe.loop import Loop
-from harness.probe.spawner import Spawner
-from harness.probe.subject import Subject
+from iolab.harness.beside.loop import Loop
+from iolab.harness.beside.probe.spawner import Spawner
+from iolab.harness.beside.probe.subject import Subject
 
 subject = Subject()
 events = []
