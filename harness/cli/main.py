@@ -22,14 +22,12 @@ COMMANDS: Mapping[str, Command] = {
     "lab": Command(
         "iolab.harness.live.command:main", "run the lab of compose.yaml and watch it live"
     ),
-    "client": Command("iolab.harness.live.visit:main", "open a prompt inside the running lab"),
+    "client": Command("iolab.harness.live.join:main", "open a prompt inside the running lab"),
     "judge": Command("iolab.harness.cli.rejudge:main", "judge a saved run again"),
     "docs": Command(
         "iolab.harness.pages:main", "write the pages of docs/ that are made from the code"
     ),
-    "pictures": Command(
-        "iolab.harness.pictures.command:main", "record and draw what each model does"
-    ),
+    "pictures": Command("iolab.harness.cli.pictures:main", "record and draw what each model does"),
     "images": Command("iolab.harness.cli.housekeeping:build_images", "build the images for Docker"),
     "sweep": Command("iolab.harness.cli.housekeeping:sweep", "remove what dead runs left behind"),
     "clean": Command("iolab.harness.cli.housekeeping:clean", "sweep, and remove the images too"),

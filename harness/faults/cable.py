@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iolab.harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.registry import register
+from iolab.harness.lab.fault import Fault, Seen, Unproven
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab

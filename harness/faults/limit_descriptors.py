@@ -7,7 +7,8 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from iolab.harness.backends.channel import Refused
-from iolab.harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.registry import register
+from iolab.harness.lab.fault import Fault, Seen, Unproven
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from iolab.harness.faults.base import Fault, Seen, Unproven
+from iolab.harness.lab.fault import Fault, Seen, Unproven
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from iolab.harness.faults.base import register
 from iolab.harness.faults.packets import PacketRule
+from iolab.harness.faults.registry import register
 
 
 @register

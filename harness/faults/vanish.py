@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iolab.harness.faults.base import Fault, Seen, Unproven, register
+from iolab.harness.faults.registry import register
 from iolab.harness.lab.clients import Group
+from iolab.harness.lab.fault import Fault, Seen, Unproven
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from iolab.harness.backends.channel import Refused
 from iolab.harness.lab import steps
-from iolab.harness.scenarios.scenario import BYSTANDERS
 
 if TYPE_CHECKING:
     from iolab.harness.lab.clients import Client
     from iolab.harness.lab.lab import Lab
+
+# How many connections they hold at a time.
+BYSTANDERS = 2
 
 HOLDER_EVERY_S = 0.05
 COMER_EVERY_S = 0.1

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from iolab.harness.backends.base import Family, LabNodes, Process
-from iolab.harness.backends.channel import Channel, ChannelError, Refused
-from iolab.harness.faults.base import Fault, Unproven
-from iolab.harness.lab.bystanders import Bystanders
+from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.lab.bystanders import BYSTANDERS, Bystanders
 from iolab.harness.lab.clients import Address, Client, Group, Record
+from iolab.harness.lab.fault import Fault, Unproven
 from iolab.harness.lab.life import Life
-from iolab.harness.lab.probe import Probe
+from iolab.harness.lab.probe import ProbeHandle
 from iolab.harness.lab.steps import Step, fitting, idle
 from iolab.harness.record.recorder import Recorder
-from iolab.harness.scenarios.scenario import BYSTANDERS
 from iolab.harness.subject.manifest import Subject
 
 # What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
@@ -31,9 +30,6 @@ LEEWAY_S = 1.0
 
 # A subject that promises no largest message is asked for no more than this in one line.
 MODEST_MESSAGE = 64 << 10
-
-# How many packets of each client go into the observations.
-PACKETS_KEPT = 3_000
 
 # The share of one core that a server with nothing to do may use, looked at over so long.
 CALM_SHARE = 0.2
@@ -74,7 +70,7 @@ class Lab:
         self.groups: dict[str, Group] = {}
         self.faults: list[Fault] = []
         self._restless = False
-        self.probe = Probe(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
+        self.probe = ProbeHandle(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
         self.life = Life(self)
         self.bystanders = Bystanders(self, must_wait=others_wait)
         self._known: dict[str, list[int]] = {}
@@ -207,11 +203,6 @@ class Lab:
 
     # Demands
 
-    def begin_round(self, number: int) -> None:
-        """The scenario is played once more in the same lab."""
-        self.round = number
-        self.triggered = False
-
     def hush(self) -> None:
         """In a quiet playing the bystanders fall silent.
 
@@ -302,13 +293,6 @@ class Lab:
         """So many connections come and go in this round, if not one for each script."""
         self.record("turnover", connections=connections)
 
-    def expect_kept(self, *groups: Group) -> None:
-        """Every connection of the groups must still be there."""
-        peers = [peer for group in groups for peer in group.peers()]
-        snapshot = self.probe.snapshot("kept")
-        there = [row["peer"] for row in snapshot["sockets"] if row["owners"]]
-        self.record("kept", peers=peers, missing=[peer for peer in peers if peer not in there])
-
     def look_at_cpu(self, when: str) -> None:
         """With nobody speaking the subject must rest, as it did before the scenario.
 
@@ -348,36 +332,6 @@ class Lab:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
         grown = self.probe.resident() - before
         self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
-
-    def collect(self) -> None:
-        """Put every connection's report on record; an agent that is dead takes no other's along."""
-        dead = []
-        for client in self.clients.values():
-            try:
-                client.channel.request("report")
-            except ChannelError as error:
-                dead.append(str(error))
-        if dead:
-            raise ChannelError("; ".join(dead))
-
-    def collect_packets(self) -> None:
-        """Put the newest packets of each node with scripted clients on record, or of each client.
-
-        A node of bystanders has many more, of which nobody asks.
-        """
-        apart = [client for client in self.clients.values() if client is not self.bystanders.client]
-        guests = [group for group in self._scripts() if group.client not in apart]
-        places = [client.address for client in apart]
-        for place in places + [peer for group in guests for peer in group.peers()]:
-            self.probe.request("packets", peer=place, last=PACKETS_KEPT)
-
-    def drop_scripts(self) -> None:
-        """Close what is left of the scripted connections, in an orderly way."""
-        for group in self._scripts():
-            group.drop()
-
-    def _scripts(self) -> list[Group]:
-        return [group for group in self.groups.values() if group.scripted]
 
     def close(self) -> None:
         """End the agents and the probe."""

@@ -24,7 +24,7 @@ FLAGS = 6
 FOLLOW_WITHIN_S = 1.0
 
 
-class Probe:
+class ProbeHandle:
     """What a lab asks of its probe. Everything asked and answered is recorded by the channel."""
 
     def __init__(self, channel: Channel, port: int) -> None:

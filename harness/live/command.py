@@ -16,13 +16,12 @@ from iolab.harness.backends import choose
 from iolab.harness.backends.base import Backend
 from iolab.harness.backends.channel import ChannelError
 from iolab.harness.backends.identity import VARIABLE, current_id
-from iolab.harness.live import capture
-from iolab.harness.live import setting as settings
-from iolab.harness.live.door import Door
+from iolab.harness.live import capture, options
 from iolab.harness.live.editor import Editor
+from iolab.harness.live.options import Options
 from iolab.harness.live.plain import Plain
+from iolab.harness.live.rendezvous import Rendezvous
 from iolab.harness.live.session import LabFailed, Session
-from iolab.harness.live.setting import Setting
 from iolab.harness.live.state import State
 from iolab.harness.live.stop import Stoppable, Stopped
 from iolab.harness.live.summary import summary
@@ -37,15 +36,15 @@ FRAME_EVERY_S = 0.25
 def main(arguments: Sequence[str]) -> int:
     """Run the lab; exit status 0, also by Ctrl-C; 1 if it failed, 128 + N by signal N."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    setting = settings.read(arguments, terminal=terminal)
+    chosen = options.read(arguments, terminal=terminal)
     console = Console(highlight=False)
     run_id = os.environ[VARIABLE] = current_id()
     backend: Backend | None = None
     with Stoppable() as stoppable:
         try:
-            backend, why = choose.prepared(setting.backend, run_id)
+            backend, why = choose.prepared(chosen.backend, run_id)
             console.print(why, markup=False, soft_wrap=True)
-            _run(setting, backend, console, terminal)
+            _run(chosen, backend, console, terminal)
         except LabFailed as failed:
             print(f"iolab: {failed}", file=sys.stderr)
             return failed.status
@@ -63,26 +62,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(setting: Setting, backend: Backend, console: Console, terminal: bool) -> None:
+def _run(chosen: Options, backend: Backend, console: Console, terminal: bool) -> None:
     """Start the lab, show it until it ends, and print the summary. Raises LabFailed, Stopped."""
-    state = _state(setting, backend.name)
-    session = Session(backend, setting.definition, setting.subject, state)
+    state = _state(chosen, backend.name)
+    session = Session(backend, chosen.definition, chosen.subject, state)
     with Progress() as progress:
         progress.doing("starting server and probe")
         remarks = session.start()
     for remark in remarks:
         console.print(remark, markup=False, soft_wrap=True)
     state.began = state.now = time.monotonic()
-    state.until = None if setting.duration_s is None else state.began + setting.duration_s
-    with Door(session):
-        if terminal and setting.capture is None:
+    state.until = None if chosen.duration_s is None else state.began + chosen.duration_s
+    with Rendezvous(session):
+        if terminal and chosen.capture is None:
             with opened(console, sys.stdin.fileno()) as screen:
                 _watch(session, screen)
         else:
             _tell(session, console)
-    if setting.capture is not None:
+    if chosen.capture is not None:
         state.until = None  # a picture tells how long it ran, not that its time is over
-        capture.write(state, setting.capture)
+        capture.write(state, chosen.capture)
     with Progress() as progress:
         progress.doing("ending the lab, and removing everything")
         ending = session.finish()
@@ -90,20 +89,20 @@ def _run(setting: Setting, backend: Backend, console: Console, terminal: bool) -
     console.print(summary(state, ending))
 
 
-def _state(setting: Setting, backend: str) -> State:
-    server = setting.definition.server
+def _state(chosen: Options, backend: str) -> State:
+    server = chosen.definition.server
     now = time.monotonic()
     state = State(
-        model=setting.subject.name,
-        title=setting.subject.title,
-        essay=setting.essay,
+        model=chosen.subject.name,
+        title=chosen.subject.title,
+        essay=chosen.essay,
         backend=backend,
         reply=server.reply,
         began=now,
         until=None,
     )
-    for client in setting.definition.clients:
-        state.add_client(client.name, setting.whats[client.name], client.count)
+    for client in chosen.definition.clients:
+        state.add_client(client.name, chosen.whats[client.name], client.count)
     return state
 
 

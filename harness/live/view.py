@@ -10,7 +10,7 @@ from rich.layout import Layout
 from rich.text import Text
 
 from iolab.harness.live import frame, panels, process, style
-from iolab.harness.live.room import Wish, allot
+from iolab.harness.live.rows import Wish, allot
 from iolab.harness.live.state import State
 
 # From here on there is room for two columns, and for what the model does while it waits.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pkgutil
 
-import iolab.harness.faults as package
-from iolab.harness.faults.base import FAULTS, Fault
+from iolab.harness.faults.registry import load_faults
+from iolab.harness.lab.fault import Fault
 
 HEAD = """\
 <!-- Made by `python -m iolab docs` from harness/faults/; do not edit. -->
@@ -24,9 +22,8 @@ pass.
 
 def page() -> str:
     """The whole page."""
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"iolab.harness.faults.{module.name}")
-    return HEAD + "".join(_row(FAULTS[name]) for name in sorted(FAULTS))
+    faults = load_faults()
+    return HEAD + "".join(_row(faults[name]) for name in sorted(faults))
 
 
 def _row(fault: type[Fault]) -> str:

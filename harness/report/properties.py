@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from iolab.harness.judge import SIDES, Finding, Level
-from iolab.harness.run.stage import Outcome, Playing
+from iolab.harness.report.outcome import Outcome
+from iolab.harness.scenarios.playing import Playing
 
 Properties = list[tuple[str, object]]
 

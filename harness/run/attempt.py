@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from iolab.harness.backends.base import BackendError, LabNodes
 from iolab.harness.backends.channel import ChannelError, Refused
-from iolab.harness.faults.base import Unproven
 from iolab.harness.judge.cleanup import MEMORY_NOISE
 from iolab.harness.lab.bystanders import NODE
+from iolab.harness.lab.clients import Group
+from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import AT_ONCE_S, LEEWAY_S, Lab
 from iolab.harness.lab.steps import ask, close, connect
 from iolab.harness.record.recorder import Recorder
 
 if TYPE_CHECKING:
-    from iolab.harness.run.stage import Playing
+    from iolab.harness.scenarios.playing import Playing
 
 # What a lab that cannot go on raises.
 BROKEN = (ChannelError, BackendError, OSError)
@@ -30,6 +31,9 @@ MOST_ROUNDS = 10
 
 # How long a fresh client waits, after the round, to be connected and answered.
 SERVICE_WITHIN_S = 5.0
+
+# How many packets of each client go into the observations.
+PACKETS_KEPT = 3_000
 
 # How often it is looked whether a subject that does not listen yet has ended instead.
 START_LOOK_S = 0.5
@@ -117,7 +121,7 @@ class Attempt:
         number = 0
         while number < self.playing.scenario.rounds or self._grows(number):
             number += 1
-            lab.begin_round(number)
+            lab.round, lab.triggered = number, False
             self.playing.scenario.body(lab)
             if lab.life.is_over:
                 return
@@ -148,7 +152,7 @@ class Attempt:
         after.ended(within_s=2 * SERVICE_WITHIN_S)
         for fault in reversed(tuple(lab.faults)):
             lab.heal(fault)
-        lab.drop_scripts()
+        self._drop_scripts()
         lab.bystanders.pause()
         condition = lab.only_bystanders()
         held = lab.probe.sees(condition, AT_ONCE_S + LEEWAY_S)
@@ -172,10 +176,41 @@ class Attempt:
         for fault in reversed(tuple(lab.faults)):
             self._put_on_record(partial(lab.heal, fault))
         self._put_on_record(lab.bystanders.leave)
-        self._put_on_record(lab.collect)
+        self._put_on_record(self._collect)
         if self.sees_packets:
-            self._put_on_record(lab.collect_packets)
+            self._put_on_record(self._collect_packets)
         self._put_on_record(self._end)
+
+    def _collect(self) -> None:
+        """Put every connection's report on record; an agent that is dead takes no other's along."""
+        dead = []
+        for client in self.lab.clients.values():
+            try:
+                client.channel.request("report")
+            except ChannelError as error:
+                dead.append(str(error))
+        if dead:
+            raise ChannelError("; ".join(dead))
+
+    def _collect_packets(self) -> None:
+        """Put the newest packets of each node with scripted clients on record, or of each client.
+
+        A node of bystanders has many more, of which nobody asks.
+        """
+        lab = self.lab
+        apart = [client for client in lab.clients.values() if client is not lab.bystanders.client]
+        guests = [group for group in self._scripts() if group.client not in apart]
+        places = [client.address for client in apart]
+        for place in places + [peer for group in guests for peer in group.peers()]:
+            lab.probe.request("packets", peer=place, last=PACKETS_KEPT)
+
+    def _drop_scripts(self) -> None:
+        """Close what is left of the scripted connections, in an orderly way."""
+        for group in self._scripts():
+            group.drop()
+
+    def _scripts(self) -> list[Group]:
+        return [group for group in self.lab.groups.values() if group.scripted]
 
     def _end(self) -> None:
         lab, process = self.lab, self.lab.life.process

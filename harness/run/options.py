@@ -9,6 +9,7 @@ from typing import Any
 
 from iolab.harness.backends.base import Family
 from iolab.harness.errors import UsageError
+from iolab.harness.scenarios.nature import check_nature
 from iolab.harness.subject.manifest import Subject, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +78,8 @@ def read(config: Any) -> Options:
     manifests = [Path(name) for name in config.getoption("--subject")]
     models = config.getoption("--model") or ([] if manifests else [DEFAULT_MODEL])
     subjects = [*(model(name) for name in models), *(load(path) for path in manifests)]
+    for subject in subjects:
+        check_nature(subject)
     names = [subject.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:

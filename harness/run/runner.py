@@ -18,9 +18,11 @@ from iolab.harness.errors import UsageError
 from iolab.harness.judge import Judgement, Level
 from iolab.harness.lab.lab import Lab
 from iolab.harness.report import properties
+from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.options import RUNS, Options
-from iolab.harness.run.stage import Outcome, Playing, Stage
+from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.playing import Playing
 from iolab.harness.scenarios.scenario import CATALOGUE, Scenario
 from iolab.harness.subject.manifest import Subject
 

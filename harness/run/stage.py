@@ -7,74 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from iolab.harness.backends.base import Backend, Family
-from iolab.harness.judge import Finding, Judgement, Level, Side, judge
+from iolab.harness.backends.base import Backend
+from iolab.harness.judge import Judgement, Level, judge
 from iolab.harness.lab.lab import Lab
 from iolab.harness.record.recorder import Recorder
+from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.attempt import Attempt
-from iolab.harness.scenarios.scenario import Scenario
-from iolab.harness.subject.manifest import Subject
+from iolab.harness.scenarios.playing import Playing
 
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Playing:
-    """One scenario as it is played: against whom, over what, in which of its forms."""
-
-    scenario: Scenario
-    subject: Subject
-    family: Family
-    case: str
-    quiet: bool
-    scale: float = 1.0
-
-    @property
-    def label(self) -> str:
-        return self.scenario.label(self.case, self.quiet)
-
-    @property
-    def by_nature(self) -> tuple[Side, str] | None:
-        """(verdict, reason) where the manifest says that the subject fails this by its nature."""
-        fails = self.subject.nature.fails
-        stated = (self.label, self.scenario.label(self.case, False), self.scenario.id)
-        return next((fails[label] for label in stated if label in fails), None)
-
-    @property
-    def slug(self) -> str:
-        """Its name as part of a file's."""
-        form = self.label.replace("/", "-").replace(" ", "-")
-        return f"{self.subject.name}.ipv{self.family}.{form}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All attempts at a playing; the last one counts."""
-
-    playing: Playing
-    attempts: tuple[Judgement, ...]
-    files: tuple[Path, ...]
-    took_s: float
-    phases: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def judgement(self) -> Judgement:
-        return self.attempts[-1]
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was found in the last attempt; also that a failure by nature did not come."""
-        found = self.judgement.findings
-        if self.playing.by_nature is None:
-            return found
-        side, reason = self.playing.by_nature
-        if self.judgement.side(side).level in (Level.FAILED, Level.UNKNOWN):
-            return found
-        told = f"it passed, yet the manifest says that it fails by nature: {reason}"
-        return (*found, Finding(side, Level.FAILED, "passed", told))
 
 
 class Stage:

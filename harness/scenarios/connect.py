@@ -5,6 +5,7 @@ from __future__ import annotations
 from iolab.harness.faults.drop import Drop
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.faults.vanish import Vanish
+from iolab.harness.lab.bystanders import BYSTANDERS
 from iolab.harness.lab.lab import LEEWAY_S, Lab
 from iolab.harness.lab.steps import (
     ask,
@@ -19,7 +20,7 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
-from iolab.harness.scenarios.scenario import BYSTANDERS, scenario, too_impatient
+from iolab.harness.scenarios.scenario import scenario, too_impatient
 from iolab.harness.subject.manifest import Promises
 
 # More at once must have been promised.

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iolab.harness.lab.bystanders import BYSTANDERS
+
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
     from iolab.harness.subject.manifest import Promises
@@ -34,10 +36,6 @@ CATEGORIES = (
 )
 
 NO_CASE = ""
-
-# How many connections the bystanders hold at a time.
-BYSTANDERS = 2
-
 
 # So many clients a second come together at least, on a busy machine.
 CROWD_PER_S = 1000

@@ -13,10 +13,12 @@ from iolab.harness.judge import Level
 from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step
+from iolab.harness.report.outcome import Outcome
 from iolab.harness.run import stage as stage_module
 from iolab.harness.run.options import ROOT
-from iolab.harness.run.stage import Outcome, Playing, Stage
+from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
+from iolab.harness.scenarios.playing import Playing
 from iolab.harness.scenarios.scenario import CATALOGUE, NO_CASE, Scenario
 from iolab.harness.subject.manifest import Subject, load
 

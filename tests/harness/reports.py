@@ -11,9 +11,10 @@ import pytest
 
 from iolab.harness.judge import Finding, Judgement, Level, Verdict
 from iolab.harness.report import properties
+from iolab.harness.report.outcome import Outcome
 from iolab.harness.report.properties import Properties
 from iolab.harness.report.terminal import Summary
-from iolab.harness.run.stage import Outcome, Playing
+from iolab.harness.scenarios.playing import Playing
 from iolab.harness.subject.manifest import Promises, Subject
 from tests.harness.broken import made_of
 

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from iolab.harness.faults.base import Seen
 from iolab.harness.faults.limit_descriptors import LimitDescriptors
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.judge import Level
 from iolab.harness.lab.clients import Group
+from iolab.harness.lab.fault import Seen
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.life import Life
 from iolab.harness.lab.steps import Step, ask, close, expect

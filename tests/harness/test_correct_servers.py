@@ -11,7 +11,8 @@ import pytest
 from iolab.harness.judge import Level
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step
-from iolab.harness.run.stage import Outcome, Stage
+from iolab.harness.report.outcome import Outcome
+from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
 from iolab.harness.subject.manifest import Promises, Subject

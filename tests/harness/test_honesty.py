@@ -11,13 +11,14 @@ import pytest
 
 from iolab.harness.backends.base import Backend, BackendError
 from iolab.harness.backends.channel import Channel
-from iolab.harness.faults.base import FAULTS, Unproven
 from iolab.harness.faults.cable import Cable
 from iolab.harness.faults.delay import Delay
 from iolab.harness.faults.freeze_client import FreezeClient
 from iolab.harness.faults.kill_client import KillClient
 from iolab.harness.faults.packets import PacketRule
+from iolab.harness.faults.registry import FAULTS
 from iolab.harness.judge import Level
+from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, wait
 from iolab.harness.run.options import ROOT

@@ -10,9 +10,11 @@ import pytest
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Finding, Level
 from iolab.harness.report import properties
+from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.options import model
 from iolab.harness.run.runner import conclude
-from iolab.harness.run.stage import Outcome, Stage
+from iolab.harness.run.stage import Stage
+from iolab.harness.scenarios.nature import check_nature
 from iolab.harness.subject.manifest import load
 from iolab.harness.subject.nature import Nature
 from tests.harness.broken import of_the_catalogue, play
@@ -53,13 +55,15 @@ class TestManifest:
     def test_what_may_not_be_stated(self, label: str, told: str, tmp_path: Path) -> None:
         path = self.write(tmp_path, label)
         with pytest.raises(UsageError) as error:
-            load(path)
+            check_nature(load(path))
         assert str(error.value).startswith(f'{path}: nature.fails."{label}": {told}')
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize("label", ["slow.sender", "slow.crowd/900", "slow.reader quiet"])
     def test_what_may(self, label: str, tmp_path: Path) -> None:
-        fails = load(self.write(tmp_path, label)).nature.fails
+        subject = load(self.write(tmp_path, label))
+        check_nature(subject)
+        fails = subject.nature.fails
         assert fails == {label: ("reply", "one at a time")}
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from iolab.harness.backends import choose, identity
 from iolab.harness.backends.base import Backend, BackendUnavailable
+from iolab.harness.cli.pictures import main
 from iolab.harness.errors import UsageError
 from iolab.harness.pages import models as page
 from iolab.harness.pictures import recording
-from iolab.harness.pictures.command import main
 from iolab.harness.pictures.drawing import draw, waits
 from iolab.harness.pictures.recording import (
     LISTENER,

@@ -170,9 +170,9 @@ HELPED = """
 import os, subprocess
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.probe.spawner import Spawner
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 
-subject = Subject()
+subject = SubjectProcesses()
 events = []
 spawner = Spawner(Loop(), subject, events.append, lambda: None)
 helper = subprocess.Popen(["sh", "-c", "exit 7"])

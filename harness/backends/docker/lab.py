@@ -13,7 +13,7 @@ from iolab.harness.backends.docker import containers
 from iolab.harness.backends.docker.containers import Address
 from iolab.harness.backends.docker.engine import EngineError, explained
 from iolab.harness.backends.docker.keeper import KeptProcess
-from iolab.harness.backends.docker.processes import ExecProcess, MainProcess, Subject
+from iolab.harness.backends.docker.processes import DockerSubject, ExecProcess, MainProcess
 from iolab.harness.backends.docker.site import Site
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class DockerPod(DockerNode, Pod):
         self.limited = False
         self._manifest = manifest
         self._command = command
-        self._subjects: list[Subject] = []
+        self._subjects: list[DockerSubject] = []
 
     def start_probe(self) -> Process:
         return self.spawn(("python3", "-m", "iolab.harness.beside.probe"))
@@ -114,7 +114,7 @@ class DockerPod(DockerNode, Pod):
                 self._command,
                 self._manifest.environment,
             )
-        subject = Subject(process)
+        subject = DockerSubject(process)
         self._subjects.append(subject)
         return subject
 

@@ -140,7 +140,7 @@ def as_status(code: int) -> int:
     return 128 - code if 128 < code <= 128 + 64 else code
 
 
-class Subject(SubjectProcess):
+class DockerSubject(SubjectProcess):
     """The subject, its output read into a log of lines with their times."""
 
     def __init__(self, process: Piped) -> None:

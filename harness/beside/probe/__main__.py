@@ -21,7 +21,7 @@ from iolab.harness.beside.probe.notices import Notices
 from iolab.harness.beside.probe.procnet import open_table
 from iolab.harness.beside.probe.sockets import Row
 from iolab.harness.beside.probe.spawner import Spawner
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 from iolab.harness.beside.probe.witness import Witness
 from iolab.harness.beside.wire import Wire
 
@@ -34,7 +34,7 @@ class Probe:
     def __init__(self) -> None:
         self._loop = Loop()
         self._signals = self._hear_signals()
-        subject = Subject()
+        subject = SubjectProcesses()
         dispatcher = Dispatcher(
             self._loop, sys.stdin.fileno(), sys.stdout.fileno(), on_end=self._loop.stop
         )

@@ -18,7 +18,7 @@ from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.processes import GONE, Thread
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 
 MOST_SAMPLES = 100_000
 
@@ -82,7 +82,7 @@ class Line:
 class Activity:
     """Samples the subject's threads on the probe's loop."""
 
-    def __init__(self, loop: Loop, subject: Subject) -> None:
+    def __init__(self, loop: Loop, subject: SubjectProcesses) -> None:
         self._loop = loop
         self._subject = subject
 

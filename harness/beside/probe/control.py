@@ -19,7 +19,7 @@ from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import limit, processes
 from iolab.harness.beside.probe.processes import STOPPED, Stat
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 
 ROUND_S = 0.001
 WITHIN_S = 5.0
@@ -29,7 +29,7 @@ _NAMES = {name.name.removeprefix("SIG"): name for name in signal.Signals}
 class Control:
     """Signals, stops and limits the subject, never the probe or its helpers."""
 
-    def __init__(self, loop: Loop, subject: Subject) -> None:
+    def __init__(self, loop: Loop, subject: SubjectProcesses) -> None:
         self._loop = loop
         self._subject = subject
 

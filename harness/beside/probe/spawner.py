@@ -25,7 +25,7 @@ from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Emit, Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.pipes import Input, Output
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -48,7 +48,7 @@ class Spawner:
     """Offers `spawn`, `input` and `hold-output`; reaps; ends everything."""
 
     def __init__(
-        self, loop: Loop, subject: Subject, emit: Emit, on_exit: Callable[[], None]
+        self, loop: Loop, subject: SubjectProcesses, emit: Emit, on_exit: Callable[[], None]
     ) -> None:
         """`on_exit` is called after children were reaped."""
         self._loop = loop

@@ -20,7 +20,7 @@ from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.processes import Stat
 
 
-class Subject:
+class SubjectProcesses:
     """Tells the subject's processes from all others."""
 
     def __init__(self) -> None:

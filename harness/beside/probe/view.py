@@ -22,7 +22,7 @@ from iolab.harness.beside.fields import Address
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.processes import GONE, Stat
 from iolab.harness.beside.probe.sockets import Row
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 
 Descriptors = dict[int, str]
 Owners = dict[int, list[tuple[int, int]]]
@@ -122,7 +122,11 @@ class View:
     """One look at the subject; whatever is read stays as it was read."""
 
     def __init__(
-        self, subject: Subject, table: Table, memory: Memory, endpoints: Iterable[Endpoint] = ()
+        self,
+        subject: SubjectProcesses,
+        table: Table,
+        memory: Memory,
+        endpoints: Iterable[Endpoint] = (),
     ) -> None:
         """`endpoints` are all that were ever asked about."""
         self.subject = subject

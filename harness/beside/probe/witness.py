@@ -19,7 +19,7 @@ from iolab.harness.beside.loop import Loop, Timer
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import conditions, snapshot
 from iolab.harness.beside.probe.conditions import Condition, Seen
-from iolab.harness.beside.probe.subject import Subject
+from iolab.harness.beside.probe.subject import SubjectProcesses
 from iolab.harness.beside.probe.view import Endpoint, Memory, Table, View
 
 FASTEST_S = 0.002
@@ -44,7 +44,7 @@ class Waiting:
 class Witness:
     """Looks at the subject, once or until something holds."""
 
-    def __init__(self, loop: Loop, subject: Subject, table: Table) -> None:
+    def __init__(self, loop: Loop, subject: SubjectProcesses, table: Table) -> None:
         self._loop = loop
         self._subject = subject
         self._table = table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iolab.harness.live.room import Wish, allot
+from iolab.harness.live.rows import Wish, allot
 
 WISHES = [Wish(2, 3, 5), Wish(3, 9, 9), Wish(4, 6, 20), Wish(3, 5, 1000)]
 

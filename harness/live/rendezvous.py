@@ -38,7 +38,7 @@ class NoLab(Exception):
     """No lab of this user runs here."""
 
 
-class Door:
+class Rendezvous:
     """Lets visitors in while it is open; a context manager."""
 
     def __init__(self, session: Session) -> None:
@@ -47,7 +47,7 @@ class Door:
         self._listener.bind(f"\0{_prefix()}{time.monotonic_ns()}")
         self._listener.listen()
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> Rendezvous:
         self._thread(self._welcome)
         return self
 

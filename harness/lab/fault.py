@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields as dataclass_fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
-
-F = TypeVar("F", bound="Fault")
-
-FAULTS: dict[str, type[Fault]] = {}
 
 Seen = dict[str, Any]
 
@@ -53,9 +49,3 @@ class Fault(ABC):
             for field in dataclass_fields(self)  # type: ignore[arg-type]
             if field.repr
         }
-
-
-def register(fault: type[F]) -> type[F]:
-    """Enter a fault into the registry, under its name."""
-    FAULTS[fault.name] = fault
-    return fault

@@ -28,7 +28,7 @@ _VARIABLES = {"model": "MODEL", "reply": "REPLY", "clients": "CLIENTS"}
 
 
 @dataclass(frozen=True)
-class Setting:
+class Options:
     """One lab as it is to run; `duration_s` is None when it runs until somebody ends it."""
 
     backend: str
@@ -46,8 +46,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message.removeprefix("argument "))
 
 
-def read(arguments: Sequence[str], *, terminal: bool) -> Setting:
-    """The setting; UsageError names the option or key that is wrong and what is allowed."""
+def read(arguments: Sequence[str], *, terminal: bool) -> Options:
+    """What was asked for; UsageError names the option or key that is wrong and what is allowed."""
     options = _parser().parse_args(arguments)
     given = {
         variable: str(value)
@@ -61,7 +61,7 @@ def read(arguments: Sequence[str], *, terminal: bool) -> Setting:
     if options.capture is not None and not options.capture.parent.is_dir():
         raise UsageError(f"--capture: there is no folder {options.capture.parent}")
     subject = _subject(found)
-    return Setting(
+    return Options(
         backend=options.backend,
         definition=found,
         subject=subject,

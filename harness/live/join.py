@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from iolab.client.prompt import Prompt
-from iolab.harness.live.door import NoLab, enter, last_words
+from iolab.harness.live.rendezvous import NoLab, enter, last_words
 
 
 def main(arguments: Sequence[str]) -> int:
