@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from iolab.harness.backends.base import Family, LabNodes, Process
 from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.lab.bounds import AT_ONCE, WORDS, Bound
 from iolab.harness.lab.bystanders import BYSTANDERS, Bystanders
 from iolab.harness.lab.clients import Address, Client, Group, Record
 from iolab.harness.lab.fault import Fault, Unproven
@@ -20,13 +21,6 @@ from iolab.harness.lab.probe import ProbeHandle
 from iolab.harness.lab.steps import Step, fitting, idle
 from iolab.harness.record.recorder import Recorder
 from iolab.harness.subject.manifest import Subject
-
-# What the kernel tells at once (a FIN, a reset) a server can act on at once: one second is a
-# hundred scheduler rounds on a busy machine, and below every idle timeout that a server promises.
-AT_ONCE_S = 1.0
-
-# A promised time is when the subject acts; the packets, the scheduler and the probe come on top.
-LEEWAY_S = 1.0
 
 # A subject that promises no largest message is asked for no more than this in one line.
 MODEST_MESSAGE = 64 << 10
@@ -55,7 +49,9 @@ class Lab:
         case: Any,
         scale: float,
         others_wait: bool,
+        faults: tuple[type[Fault], ...] = (),
     ) -> None:
+        """`faults`: the kinds that may be injected, as the scenario declares them."""
         self.nodes = nodes
         self.subject = subject
         self.promises = subject.promises
@@ -69,6 +65,7 @@ class Lab:
         self.clients: dict[str, Client] = {}
         self.groups: dict[str, Group] = {}
         self.faults: list[Fault] = []
+        self._declared = faults
         self._restless = False
         self.probe = ProbeHandle(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
         self.life = Life(self)
@@ -181,7 +178,12 @@ class Lab:
         self.prove(claim, self.probe.sees(condition, within_s), dict(condition))
 
     def inject(self, fault: F) -> F:
-        """Bring the fault about; returns once it was observed to hold."""
+        """Bring the fault about; returns once it was observed to hold.
+
+        TypeError for one of a kind that the scenario does not declare: its needs were not asked.
+        """
+        if not isinstance(fault, self._declared):
+            raise TypeError(f"the scenario does not declare the fault {fault.name}")
         seen = fault.inject(self)
         self.faults.append(fault)
         self.record("fault", fault=fault.name, phase="inject", fields=fault.fields(), seen=seen)
@@ -228,37 +230,31 @@ class Lab:
         self.record("trigger", groups=[group.name for group in groups], quiet=self.quiet)
         return float(snapshot["t"])
 
-    def expect_removed(
-        self, *groups: Group, within_s: float = AT_ONCE_S, promise: str = "at once"
-    ) -> bool:
-        """The subject must let go of every connection of the groups within the time from now.
-
-        `promise` says in words what the time rests on.
-        """
+    def expect_removed(self, *groups: Group, by: Bound = AT_ONCE) -> bool:
+        """The subject must let go of every connection of the groups by then."""
         gone = self.gone(*groups)["gone"]
-        return self.expect_gone(gone["peers"], gone["inodes"], within_s=within_s, promise=promise)
+        return self.expect_gone(gone["peers"], gone["inodes"], by=by)
 
     def expect_gone(
         self,
         peers: Sequence[Address],
         inodes: Iterable[int],
         *,
-        within_s: float = AT_ONCE_S,
-        promise: str = "at once",
+        by: Bound = AT_ONCE,
     ) -> bool:
         """The same for connections given by their peers' addresses and their inodes."""
         inodes = list(inodes)
         begun = time.monotonic()
         condition = {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}
-        held = self.probe.sees(condition, within_s)
+        held = self.probe.sees(condition, by.within_s)
         self.record(
             "removal",
             peers=list(peers),
             inodes=inodes,
-            within_s=within_s,
-            promise=promise,
+            within_s=by.within_s,
+            promise=by.words,
             held=held,
-            late=None if held else self.probe.sees_late(condition, within_s),
+            late=None if held else self.probe.sees_late(condition, by.within_s),
             after_s=time.monotonic() - begun,
         )
         return held
@@ -276,6 +272,16 @@ class Lab:
     def scaled(self, number: int, least: int = 1) -> int:
         """A number of the scenario at the scale of this run."""
         return max(least, round(number * self.scale))
+
+    def promised(self, name: str) -> Bound:
+        """A time that the subject promises; the scenario names it among its `promises`.
+
+        Raises ValueError when the manifest does not have it.
+        """
+        seconds = getattr(self.promises, name)
+        if seconds is None:
+            raise ValueError(f"{name} is not promised, and no scenario may ask for it")
+        return Bound(seconds, f"{WORDS[name]} {seconds:g} s")
 
     @property
     def largest(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from iolab.harness.backends.base import SubjectProcess
+from iolab.harness.lab.bounds import Bound
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -53,19 +54,19 @@ class Life:
         self._lab.record("asked-to-stop", signal=signal)
         self._lab.probe.request("signal", signal=signal, who="main")
 
-    def expect_stop(self, *, within_s: float, asked: str, allowed: Sequence[int] | None) -> None:
+    def expect_stop(self, *, by: Bound, asked: str, allowed: Sequence[int] | None) -> None:
         """The subject must end in time, with one of the allowed statuses (None: any).
 
         Who was asked to stop, and not just killed, must take its children along.
         """
-        status = self.process.wait(within_s) if self.process else None
+        status = self.process.wait(by.within_s) if self.process else None
         self._lab.probe.snapshot("stopped")
         if status is not None and allowed is not None:
             self.look_for_survivors()
         self._lab.record(
             "stop",
             status=status,
-            within_s=within_s,
+            within_s=by.within_s,
             asked=asked,
             allowed=None if allowed is None else list(allowed),
         )

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from iolab.harness.backends.base import BackendError, LabNodes
 from iolab.harness.backends.channel import ChannelError, Refused
 from iolab.harness.judge.cleanup import MEMORY_NOISE
+from iolab.harness.lab.bounds import AT_ONCE_S, LEEWAY_S
 from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.fault import Unproven
-from iolab.harness.lab.lab import AT_ONCE_S, LEEWAY_S, Lab
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect
 from iolab.harness.record.recorder import Recorder
 
@@ -63,6 +64,7 @@ class Attempt:
             quiet=playing.quiet,
             case=playing.scenario.cases[playing.case],
             scale=playing.scale,
+            faults=playing.scenario.faults,
             others_wait=by_nature is not None and by_nature[0] == "reply",
         )
 

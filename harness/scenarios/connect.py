@@ -6,7 +6,7 @@ from iolab.harness.faults.drop import Drop
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.faults.vanish import Vanish
 from iolab.harness.lab.bystanders import BYSTANDERS
-from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import (
     ask,
     close,
@@ -98,6 +98,7 @@ def concurrent(lab: Lab) -> None:
     why="What does not fit into the accept queue is dropped by the kernel and comes again.",
     cites=("listen(2): backlog", "tcp(7): tcp_abort_on_overflow"),
     quiet=True,
+    faults=(StopSubject,),
 )
 def burst_over_backlog(lab: Lab) -> None:
     snapshot = lab.probe.snapshot("backlog")
@@ -141,6 +142,7 @@ def burst_over_backlog(lab: Lab) -> None:
     quiet=True,
     rounds=3,
     connections=lambda case: FLOCK + 1,
+    faults=(StopSubject,),
 )
 def flock(lab: Lab) -> None:
     lab.trigger()
@@ -239,9 +241,7 @@ def silent(lab: Lab) -> None:
     promise = lab.promises.idle_timeout_s
     before = lab.probe.cpu_used()
     if promise is not None:
-        lab.expect_removed(
-            silent, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s"
-        )
+        lab.expect_removed(silent, by=lab.promised("idle_timeout_s"))
     else:
         # They stay for longer than a bystander may wait.
         lab.let_pass(1.5)
@@ -282,7 +282,7 @@ def churn(lab: Lab) -> None:
     connections=lambda case: 4,
 )
 def patient(lab: Lab) -> None:
-    timeout = lab.promises.idle_timeout_s or 0.0
+    timeout = lab.promised("idle_timeout_s").seconds
     in_all = min(lab.largest, 8 << 20)
     # Those who leave hand their descriptors on, and must not hand on their timers.
     lab.play("leaver", connect(), ask("and gone"), close(), count=2).ended()
@@ -330,8 +330,8 @@ def patient(lab: Lab) -> None:
     why="The server still has the old one: its kernel challenges, and the reset ends the old.",
     cites=("RFC 9293 §3.5.1 (half-open connections)", "RFC 5961 §4 (challenge ACK)"),
     quiet=True,
-    needs=("wire",),
     connections=lambda case: 2,
+    faults=(Vanish,),
 )
 def same_tuple(lab: Lab) -> None:
     old = lab.play(
@@ -354,7 +354,7 @@ def same_tuple(lab: Lab) -> None:
     expects="Bystanders still connect.",
     why="Half-open handshakes fill a queue of their own; SYN cookies step in when it is full.",
     cites=("RFC 4987 (SYN flooding)", "tcp(7): tcp_syncookies"),
-    needs=("wire",),
+    faults=(Drop,),
 )
 def syn_flood(lab: Lab) -> None:
     number = 200

@@ -67,6 +67,7 @@ def is_deferred(lab: Lab, count: int, before: int) -> bool:
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},
+    faults=(StopSubject,),
 )
 def fin_before_accept(lab: Lab) -> None:
     before_accept(lab, "gone", lab.case, close())
@@ -81,6 +82,7 @@ def fin_before_accept(lab: Lab) -> None:
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},
+    faults=(StopSubject,),
 )
 def rst_before_accept(lab: Lab) -> None:
     before_accept(lab, "gone", lab.case, reset())

@@ -210,6 +210,7 @@ def simultaneous(lab: Lab) -> None:
     why="A crash of a client is an orderly FIN, or a reset where it had not read everything.",
     cites=("RFC 9293 §3.6 (closing a connection)", "signal(7): SIGKILL"),
     quiet=True,
+    faults=(KillClient,),
 )
 def killed(lab: Lab) -> None:
     killed = victims(lab, "killed", ask("alive"), end=[], client="doomed")
@@ -228,6 +229,7 @@ def killed(lab: Lab) -> None:
     cites=("epoll_ctl(2): EPOLLERR, EPOLLHUP", "close(2): reuse of descriptors"),
     quiet=True,
     rounds=3,
+    faults=(StopSubject,),
 )
 def readable_and_reset(lab: Lab) -> None:
     end = [send("last words"), wait("end", mark="said"), reset()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from iolab.harness.lab.lab import AT_ONCE_S, LEEWAY_S, Lab
+from iolab.harness.lab.bounds import AT_ONCE_S, LEEWAY_S, Bound
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, connect, expect, hang, read, send, wait
 from iolab.harness.scenarios.circumstances import LONG_REPLY, SMALL_WINDOW, VICTIMS
 from iolab.harness.scenarios.scenario import scenario
@@ -18,7 +19,7 @@ from iolab.harness.scenarios.scenario import scenario
     promises=("idle_timeout_s",),
 )
 def server_first(lab: Lab) -> None:
-    promise = lab.promises.idle_timeout_s or 0.0
+    promise = lab.promised("idle_timeout_s").seconds
     stubborn = lab.play(
         "stubborn",
         connect(),
@@ -30,7 +31,7 @@ def server_first(lab: Lab) -> None:
     )
     stubborn.reached("ready")
     lab.trigger(stubborn)
-    lab.expect_removed(stubborn, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+    lab.expect_removed(stubborn, by=lab.promised("idle_timeout_s"))
 
 
 @scenario(
@@ -69,4 +70,4 @@ def server_first_oversize(lab: Lab) -> None:
     told.go()
     told.reached("said", within_s=5)
     told.go("read")
-    lab.expect_removed(told, within_s=2 * LEEWAY_S + AT_ONCE_S, promise="soon after its last word")
+    lab.expect_removed(told, by=Bound(AT_ONCE_S + LEEWAY_S, "soon after its last word"))

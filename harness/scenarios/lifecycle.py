@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.bounds import AT_ONCE, LEEWAY_S
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
 from iolab.harness.scenarios.circumstances import SMALL_WINDOW
 from iolab.harness.scenarios.scenario import scenario
@@ -32,7 +33,7 @@ SHORT = 32 << 10
     quiet=True,
 )
 def sigterm(lab: Lab) -> None:
-    promise = lab.promises.graceful_stop_s or 0.0
+    grace = lab.promised("graceful_stop_s")
     # One line, so that the server must have read it whole, and longer than the kernels can hold; of
     # lines that are too short for that, several, of which it need not have read the last.
     size = min(lab.largest, 8 << 20)
@@ -43,8 +44,8 @@ def sigterm(lab: Lab) -> None:
         send(size=size, times=max(1, SHORT // size)),
         wait("go", mark="ready"),
         {"do": "read", "on": True},
-        expect(within_s=promise + LEEWAY_S),
-        expect(eof=True, within_s=promise + LEEWAY_S),
+        expect(within_s=grace.within_s),
+        expect(eof=True, within_s=grace.within_s),
         close(),
         count=lab.several(CLIENTS),
         must="ended",
@@ -56,10 +57,10 @@ def sigterm(lab: Lab) -> None:
     lab.trigger(in_flight)
     lab.life.stop("SIGTERM")
     deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
-    lab.record("listens-on", held=not lab.probe.sees(deaf, CLOSED_BY * promise))
+    lab.record("listens-on", held=not lab.probe.sees(deaf, CLOSED_BY * grace.seconds))
     in_flight.go()
-    in_flight.ended(within_s=promise + 2 * LEEWAY_S)
-    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    in_flight.ended(within_s=grace.within_s + LEEWAY_S)
+    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
 
 
 @scenario(
@@ -83,7 +84,7 @@ def restart(lab: Lab) -> None:
     lab.bystanders.leave()
     lab.trigger(clients)
     lab.life.stop("SIGKILL")
-    lab.life.expect_stop(within_s=LEEWAY_S, asked="SIGKILL", allowed=None)
+    lab.life.expect_stop(by=AT_ONCE, asked="SIGKILL", allowed=None)
     clients.reached("told")
     if lab.life.look_for_survivors():
         lab.life.start_again()
@@ -111,13 +112,13 @@ def restart(lab: Lab) -> None:
     quiet=True,
 )
 def sigterm_idle(lab: Lab) -> None:
-    promise = lab.promises.graceful_stop_s or 0.0
+    grace = lab.promised("graceful_stop_s")
     clients = lab.play(
         "idle",
         connect(),
         ask("one word"),
         wait("go", mark="ready"),
-        expect(eof=True, within_s=promise + LEEWAY_S),
+        expect(eof=True, within_s=grace.within_s),
         close(),
         count=lab.several(CLIENTS),
         must="ended",
@@ -128,7 +129,7 @@ def sigterm_idle(lab: Lab) -> None:
     lab.trigger(clients)
     clients.go()
     lab.life.stop("SIGTERM")
-    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
     clients.ended()
 
 
@@ -142,7 +143,7 @@ def sigterm_idle(lab: Lab) -> None:
     quiet=True,
 )
 def sigterm_stuck_peer(lab: Lab) -> None:
-    promise = lab.promises.graceful_stop_s or 0.0
+    grace = lab.promised("graceful_stop_s")
     stuck = lab.play(
         "never-reader",
         connect(receive_buffer=4096),
@@ -156,7 +157,7 @@ def sigterm_stuck_peer(lab: Lab) -> None:
     lab.bystanders.leave()
     lab.trigger(stuck)
     lab.life.stop("SIGTERM")
-    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
 
 
 @scenario(
@@ -173,7 +174,7 @@ def sigterm_stuck_peer(lab: Lab) -> None:
     },
 )
 def sigterm_busy(lab: Lab) -> None:
-    promise = lab.promises.graceful_stop_s or 0.0
+    grace = lab.promised("graceful_stop_s")
     busy = lab.play(
         "busy", connect(), ask("first"), *lab.case, count=lab.several(2), must="nothing"
     )
@@ -181,7 +182,7 @@ def sigterm_busy(lab: Lab) -> None:
     lab.bystanders.leave()
     lab.trigger(busy)
     lab.life.stop("SIGTERM")
-    lab.life.expect_stop(within_s=promise + LEEWAY_S, asked="SIGTERM", allowed=(0,))
+    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
 
 
 @scenario(

@@ -9,8 +9,9 @@ from iolab.harness.faults.packets import PacketRule
 from iolab.harness.faults.rate import Rate
 from iolab.harness.faults.reject import Reject
 from iolab.harness.faults.reorder import Reorder
+from iolab.harness.lab.bounds import LEEWAY_S, Bound
 from iolab.harness.lab.clients import Group
-from iolab.harness.lab.lab import LEEWAY_S, Lab, Must
+from iolab.harness.lab.lab import Lab, Must
 from iolab.harness.lab.steps import Step, ask, close, connect, half_close, reset, send, wait
 from iolab.harness.scenarios.scenario import scenario
 
@@ -46,7 +47,7 @@ def talk_over(lab: Lab, fault: PacketRule) -> None:
     group.go()
     group.ended(within_s=60)
     lab.heal(fault)
-    lab.expect_removed(group, within_s=2 * LEEWAY_S, promise="once the network is whole")
+    lab.expect_removed(group, by=Bound(LEEWAY_S, "once the network is whole"))
 
 
 def far(lab: Lab) -> list[object]:
@@ -60,8 +61,8 @@ def far(lab: Lab) -> list[object]:
     expects="The connection goes on, not a byte is lost.",
     why="A short partition is for TCP to bridge; a server that ends the connection loses data.",
     cites=("RFC 9293 §3.8.1 (retransmission)", "RFC 6298 (the timer)"),
-    needs=("wire",),
     cases={"both": "both", "in": "in", "out": "out"},
+    faults=(Drop,),
 )
 def partition_drop(lab: Lab) -> None:
     group = talker(lab, *TALK, close())
@@ -81,20 +82,17 @@ def partition_drop(lab: Lab) -> None:
     why="Nobody will ever say that these peers are gone.",
     cites=("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT"),
     quiet=True,
-    needs=("wire",),
     promises=("detect_vanished_s",),
     cases={"idle": "idle", "talking": "talking"},
+    faults=(Drop,),
 )
 def partition_outlasts(lab: Lab) -> None:
-    promise = lab.promises.detect_vanished_s or 0.0
     group = talker(lab, send("nobody hears this"), wait("never"), count=4, must="nothing")
     lab.trigger(group)
     partition = lab.inject(Drop(peer=far(lab), direction="out" if lab.case != "idle" else "both"))
     if lab.case == "talking":
         group.go()
-    lab.expect_removed(
-        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
-    )
+    lab.expect_removed(group, by=lab.promised("detect_vanished_s"))
     lab.heal(partition)
 
 
@@ -105,7 +103,7 @@ def partition_outlasts(lab: Lab) -> None:
     why="A router or a rebooted host that says no is the kind form of a partition.",
     cites=("RFC 9293 §3.5.2 (reset generation)", "send(2): ECONNRESET"),
     quiet=True,
-    needs=("wire",),
+    faults=(Reject,),
 )
 def partition_reject(lab: Lab) -> None:
     group = talker(lab, send("this is answered"), wait("never"), count=4, must="nothing")
@@ -121,7 +119,7 @@ def partition_reject(lab: Lab) -> None:
     expects="Exact replies.",
     why="TCP repairs it; partial reads and writes become common.",
     cites=("RFC 9293 §3.8.1 (retransmission)",),
-    needs=("wire",),
+    faults=(Drop,),
 )
 def loss(lab: Lab) -> None:
     talk_over(lab, Drop(peer=far(lab), probability=0.1, seed=7))
@@ -133,7 +131,7 @@ def loss(lab: Lab) -> None:
     expects="Exact replies.",
     why="What only works in one round trip of a microsecond is not working.",
     cites=("RFC 9293 §3.8 (data communication)",),
-    needs=("wire",),
+    faults=(Delay,),
 )
 def delay(lab: Lab) -> None:
     talk_over(lab, Delay(peer=far(lab), delay_ms=50))
@@ -145,7 +143,7 @@ def delay(lab: Lab) -> None:
     expects="Exact replies.",
     why="TCP puts them in order again, in larger and rarer pieces.",
     cites=("RFC 9293 §3.10.7.4 (segments out of order)",),
-    needs=("wire",),
+    faults=(Reorder,),
 )
 def reorder(lab: Lab) -> None:
     talk_over(lab, Reorder(peer=far(lab), payload=True, probability=0.3, seed=11))
@@ -157,7 +155,7 @@ def reorder(lab: Lab) -> None:
     expects="Exact replies, none twice.",
     why="TCP drops the copy; the server must never see it.",
     cites=("RFC 2883 (duplicate SACK)",),
-    needs=("wire",),
+    faults=(Duplicate,),
 )
 def duplicate(lab: Lab) -> None:
     talk_over(lab, Duplicate(peer=far(lab), probability=0.5, seed=13))
@@ -169,7 +167,7 @@ def duplicate(lab: Lab) -> None:
     expects="Exact replies.",
     why="Replies wait in the server's socket, and then in the server.",
     cites=("RFC 9293 §3.8.6 (the window)",),
-    needs=("wire",),
+    faults=(Rate,),
 )
 def rate(lab: Lab) -> None:
     talk_over(lab, Rate(peer=far(lab), rate_bps=2e6))
@@ -202,7 +200,7 @@ def small_segments(lab: Lab) -> None:
     why="The end of a connection is a packet like others.",
     cites=("RFC 9293 §3.6 (closing a connection)",),
     quiet=True,
-    needs=("wire",),
+    faults=(Drop,),
 )
 def lost_fin(lab: Lab) -> None:
     group = talker(lab, close())
@@ -210,7 +208,7 @@ def lost_fin(lab: Lab) -> None:
     lost = lab.inject(Drop(peer=far(lab), direction="in", flags="FIN", count=1))
     group.go()
     group.ended()
-    lab.expect_removed(group, within_s=2 * LEEWAY_S, promise="at the FIN's retransmission")
+    lab.expect_removed(group, by=Bound(LEEWAY_S, "at the FIN's retransmission"))
     lab.heal(lost)
 
 
@@ -221,18 +219,15 @@ def lost_fin(lab: Lab) -> None:
     why="To the server it is a peer that vanished.",
     cites=("RFC 9293 §3.6 (closing a connection)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE"),
     quiet=True,
-    needs=("wire",),
     promises=("detect_vanished_s",),
+    faults=(Drop,),
 )
 def lost_fin_for_ever(lab: Lab) -> None:
-    promise = lab.promises.detect_vanished_s or 0.0
     group = talker(lab, close(), must="nothing")
     lab.trigger(group)
     lost = lab.inject(Drop(peer=far(lab), direction="both"))
     group.go()
-    lab.expect_removed(
-        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
-    )
+    lab.expect_removed(group, by=lab.promised("detect_vanished_s"))
     lab.heal(lost)
 
 
@@ -242,7 +237,7 @@ def lost_fin_for_ever(lab: Lab) -> None:
     expects="The first data, or the retransmitted SYN-ACK, completes it.",
     why="The client is connected, and the server does not know it yet.",
     cites=("RFC 9293 §3.5 (establishing a connection)", "tcp(7): tcp_synack_retries"),
-    needs=("wire",),
+    faults=(Drop,),
 )
 def lost_handshake_ack(lab: Lab) -> None:
     peer = lab.client("far").address
@@ -261,20 +256,17 @@ def lost_handshake_ack(lab: Lab) -> None:
     why="A reset is not acknowledged: when it is lost, the peer has vanished.",
     cites=("RFC 9293 §3.5.3 (reset processing)",),
     quiet=True,
-    needs=("wire",),
     promises=("detect_vanished_s",),
+    faults=(Drop,),
 )
 def lost_rst(lab: Lab) -> None:
-    promise = lab.promises.detect_vanished_s or 0.0
     group = talker(lab, reset(), must="nothing")
     lab.trigger(group)
     lost = lab.inject(Drop(peer=far(lab), direction="in", flags="RST", count=1))
     group.go()
     lab.prove("the reset is lost", lab.probe.rule_took(lost.rule))
     lab.heal(lost)
-    lab.expect_removed(
-        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
-    )
+    lab.expect_removed(group, by=lab.promised("detect_vanished_s"))
 
 
 @scenario(
@@ -283,7 +275,7 @@ def lost_rst(lab: Lab) -> None:
     expects="The reply is whole.",
     why="Everything behind it waits in the kernels, and nothing may time out or be dropped.",
     cites=("RFC 6298 §5 (retransmission)", "RFC 2018 (selective acknowledgement)"),
-    needs=("wire",),
+    faults=(Drop,),
 )
 def lost_reply_segment(lab: Lab) -> None:
     group = talker(lab, ask(size=30_000, within_s=30), half_close(), close())

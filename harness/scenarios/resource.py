@@ -6,8 +6,9 @@ from typing import Any
 
 from iolab.harness.faults.limit_descriptors import LimitDescriptors
 from iolab.harness.faults.stop_subject import StopSubject
+from iolab.harness.lab.bounds import AT_ONCE_S, Bound
 from iolab.harness.lab.clients import Group
-from iolab.harness.lab.lab import AT_ONCE_S, Lab
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
 from iolab.harness.scenarios.scenario import scenario, too_impatient
 
@@ -41,8 +42,8 @@ ALLOWED = 320 * MIB
     expects="Connected clients are served, CPU does not spin, and it accepts again once some are.",
     why="accept fails and the listener stays readable: the loop that only logs it burns a core.",
     cites=("accept(2): EMFILE", "getrlimit(2): RLIMIT_NOFILE"),
-    needs=("descriptor-limit",),
     connections=lambda case: 18,
+    faults=(LimitDescriptors,),
 )
 def fd_limit(lab: Lab) -> None:
     inside = lab.play(
@@ -147,7 +148,7 @@ def fd_setsize(lab: Lab) -> None:
     crowd.reached("in", within_s=20)
     crowd.go()
     crowd.ended(within_s=30)
-    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+    lab.expect_removed(crowd, by=Bound(1.0, "at once, so many"))
 
 
 @scenario(
@@ -170,7 +171,7 @@ def idle_cpu(lab: Lab) -> None:
     lab.figure("wake-ups", round((switches(second) - switches(first)) / elapsed, 1), "a second")
     crowd.drop()
     lab.bystanders.resume()
-    lab.expect_removed(crowd, within_s=2.0, promise="at once, so many")
+    lab.expect_removed(crowd, by=Bound(1.0, "at once, so many"))
 
 
 def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -> int:
@@ -201,7 +202,7 @@ def memory(lab: Lab) -> None:
     inside = sum(bool(row["owners"]) for row in snapshot["sockets"] if row["state"] != "LISTEN")
     lab.figure("memory", round(grown / max(1, inside) / 1024, 2), "KiB a connection")
     crowd.drop()
-    lab.expect_removed(crowd, within_s=3.0, promise="at once, so many")
+    lab.expect_removed(crowd, by=Bound(2.0, "at once, so many"))
 
 
 @scenario(
@@ -210,7 +211,7 @@ def memory(lab: Lab) -> None:
     expects="Slow, and right.",
     why="Time passes between any two lines of the server: races and impatient timers show.",
     cites=("cgroups(7): cpu",),
-    needs=("cpu-limit",),
+    abilities=("cpu-limit",),
     connections=lambda case: 20,
 )
 def starved(lab: Lab) -> None:
@@ -250,7 +251,7 @@ def messages(lab: Lab) -> None:
     expects="No OOM kill.",
     why="Unbounded buffers end with the kernel's killer, and every client with them.",
     cites=("cgroups(7): memory",),
-    needs=("memory-limit",),
+    abilities=("memory-limit",),
     connections=lambda case: 100,
 )
 def memory_limit(lab: Lab) -> None:
@@ -271,7 +272,7 @@ def memory_limit(lab: Lab) -> None:
     lab.trigger(greedy)
     greedy.reached("stalled", within_s=60)
     greedy.go()
-    lab.expect_removed(greedy, within_s=3.0, promise="at once, so many")
+    lab.expect_removed(greedy, by=Bound(2.0, "at once, so many"))
     lab.life.limit()
 
 
@@ -282,6 +283,7 @@ def memory_limit(lab: Lab) -> None:
     why="Every slow system call may end early when the process was stopped.",
     cites=("signal(7): interruption by stop signals", "epoll_wait(2): EINTR"),
     connections=lambda case: 10,
+    faults=(StopSubject,),
 )
 def signals(lab: Lab) -> None:
     load = lab.play(
@@ -307,6 +309,7 @@ def signals(lab: Lab) -> None:
     why="Timers that ran out meanwhile fire all at once, before the data that had arrived is read.",
     cites=("signal(7): SIGSTOP",),
     connections=lambda case: 20,
+    faults=(StopSubject,),
 )
 def frozen_server(lab: Lab) -> None:
     waiting = lab.play(
@@ -325,7 +328,7 @@ def frozen_server(lab: Lab) -> None:
     stopped = lab.inject(StopSubject())
     waiting.go()
     # Longer than its idle timers, if they are short: they have run out when it goes on.
-    lab.let_pass(max(2.0, min(4.0, 1.2 * (lab.promises.idle_timeout_s or 0.0))))
+    lab.let_pass(max(2.0, min(4.0, 1.2 * (lab.promised("idle_timeout_s").seconds))))
     lab.heal(stopped)
     waiting.ended(within_s=20)
     lab.expect_removed(waiting)

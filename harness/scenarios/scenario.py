@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iolab.harness.lab.bystanders import BYSTANDERS
+from iolab.harness.lab.fault import Fault
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -53,12 +54,19 @@ class Scenario:
     body: Body
     quiet: bool = False
     promises: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
+    faults: tuple[type[Fault], ...] = ()
+    abilities: tuple[str, ...] = ()
     rounds: int = 1
     cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
     connections: Callable[[Any], int] = field(default=lambda case: 1)
     # Why a case cannot be asked of who promises this; None when it can.
     unsuited: Callable[[Promises, Any], str | None] = field(default=lambda promises, case: None)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a backend must be able to do: what the faults need, and `abilities` besides."""
+        of_faults = (need for fault in self.faults for need in fault.needs)
+        return tuple(dict.fromkeys((*of_faults, *self.abilities)))
 
     def label(self, case: str, quiet: bool) -> str:
         """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""

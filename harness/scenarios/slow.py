@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import (
     ask,
     close,
@@ -238,7 +238,6 @@ def paused_message(lab: Lab) -> None:
     promises=("idle_timeout_s",),
 )
 def stalled_message(lab: Lab) -> None:
-    promise = lab.promises.idle_timeout_s or 0.0
     stalled = lab.play(
         "stalled",
         connect(),
@@ -251,7 +250,7 @@ def stalled_message(lab: Lab) -> None:
     stalled.reached("ready")
     prove_read(stalled, after=len("one whole\n"))
     lab.trigger(stalled)
-    lab.expect_removed(stalled, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+    lab.expect_removed(stalled, by=lab.promised("idle_timeout_s"))
 
 
 @scenario(
@@ -289,7 +288,7 @@ def hog(lab: Lab) -> None:
     promises=("idle_timeout_s",),
 )
 def endless_message(lab: Lab) -> None:
-    timeout = lab.promises.idle_timeout_s or 0.0
+    timeout = lab.promised("idle_timeout_s").seconds
     deadline = lab.promises.message_deadline_s
     byte = send("x", newline=False, unanswered=True)
     endless = lab.play(
@@ -301,9 +300,7 @@ def endless_message(lab: Lab) -> None:
     endless.reached("ready")
     lab.trigger(endless)
     if deadline is not None:
-        lab.expect_removed(
-            endless, within_s=deadline + LEEWAY_S, promise=f"message deadline {deadline:g} s"
-        )
+        lab.expect_removed(endless, by=lab.promised("message_deadline_s"))
     else:
         removed = lab.probe.sees(lab.gone(endless), within_s=2 * timeout)
         lab.policy("an endless message", "is ended" if removed else "is waited for, byte by byte")

@@ -8,7 +8,7 @@ from iolab.harness.faults.cable import Cable
 from iolab.harness.faults.freeze_client import FreezeClient
 from iolab.harness.faults.vanish import Vanish
 from iolab.harness.lab.clients import Group
-from iolab.harness.lab.lab import LEEWAY_S, Lab
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, flood, half_close, hang, reset
 from iolab.harness.scenarios.circumstances import (
     SMALL_WINDOW,
@@ -29,10 +29,7 @@ def gone(lab: Lab, group: Group) -> Vanish:
 
 
 def expect_noticed(lab: Lab, group: Group) -> None:
-    promise = lab.promises.detect_vanished_s or 0.0
-    lab.expect_removed(
-        group, within_s=promise + LEEWAY_S, promise=f"detection of vanished peers {promise:g} s"
-    )
+    lab.expect_removed(group, by=lab.promised("detect_vanished_s"))
 
 
 @scenario(
@@ -43,7 +40,7 @@ def expect_noticed(lab: Lab, group: Group) -> None:
     cites=KEEPALIVE,
     quiet=True,
     promises=("detect_vanished_s",),
-    needs=("wire",),
+    faults=(Vanish,),
 )
 def gone_idle(lab: Lab) -> None:
     group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
@@ -59,7 +56,7 @@ def gone_idle(lab: Lab) -> None:
     cites=KEEPALIVE,
     quiet=True,
     promises=("detect_vanished_s",),
-    needs=("wire",),
+    faults=(Vanish,),
 )
 def gone_mid_message(lab: Lab) -> None:
     group = mid_message(lab, "victim", end=[reset()], client="remote")
@@ -75,7 +72,7 @@ def gone_mid_message(lab: Lab) -> None:
     cites=(*KEEPALIVE, "RFC 5482 (user timeout)"),
     quiet=True,
     promises=("detect_vanished_s",),
-    needs=("wire",),
+    faults=(Vanish,),
 )
 def gone_mid_reply(lab: Lab) -> None:
     group = mid_reply(lab, "victim", end=[reset()], client="remote")
@@ -91,7 +88,7 @@ def gone_mid_reply(lab: Lab) -> None:
     cites=KEEPALIVE,
     quiet=True,
     promises=("detect_vanished_s",),
-    needs=("cable",),
+    faults=(Cable,),
 )
 def cable(lab: Lab) -> None:
     group = victims(lab, "victim", ask("still here"), end=[], count=4, client="remote")
@@ -108,7 +105,7 @@ def cable(lab: Lab) -> None:
     cites=("RFC 9293 §3.5.1 (half-open connections)", *KEEPALIVE),
     quiet=True,
     promises=("detect_vanished_s",),
-    needs=("wire",),
+    faults=(Vanish,),
 )
 def returns(lab: Lab) -> None:
     group = victims(lab, "victim", ask("still here"), end=[reset()], count=4, client="remote")
@@ -125,9 +122,9 @@ def returns(lab: Lab) -> None:
     cites=("RFC 1122 §4.2.3.6 (keep-alives)", "signal(7): SIGSTOP"),
     quiet=True,
     promises=("idle_timeout_s",),
+    faults=(FreezeClient,),
 )
 def frozen(lab: Lab) -> None:
-    promise = lab.promises.idle_timeout_s or 0.0
     group = victims(lab, "frozen", ask("still here"), end=[], count=4, client="remote")
     peers = group.peers()
     lab.trigger(group)
@@ -135,8 +132,7 @@ def frozen(lab: Lab) -> None:
     lab.expect_gone(
         peers,
         lab.inodes_of_group(group),
-        within_s=promise + LEEWAY_S,
-        promise=f"idle timeout {promise:g} s",
+        by=lab.promised("idle_timeout_s"),
     )
 
 
@@ -151,7 +147,6 @@ def frozen(lab: Lab) -> None:
     cases={"": False, "half-closed": True},
 )
 def zero_window(lab: Lab) -> None:
-    promise = lab.promises.idle_timeout_s or 0.0
     half: dict[str, Any] = {}
     if lab.case:
         half["states"] = ["CLOSE-WAIT", "LAST-ACK"]
@@ -162,4 +157,4 @@ def zero_window(lab: Lab) -> None:
         group = victims(lab, "never-reader", asked, end=[], window=SMALL_WINDOW, count=4)
     group.prove("unsent bytes behind a closed window", send_q_at_least=1, **half)
     lab.trigger(group)
-    lab.expect_removed(group, within_s=promise + LEEWAY_S, promise=f"idle timeout {promise:g} s")
+    lab.expect_removed(group, by=lab.promised("idle_timeout_s"))

@@ -18,7 +18,7 @@ from iolab.harness.faults.kill_client import KillClient
 from iolab.harness.faults.packets import PacketRule
 from iolab.harness.faults.registry import FAULTS
 from iolab.harness.judge import Level
-from iolab.harness.lab.fault import Unproven
+from iolab.harness.lab.fault import Fault, Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, wait
 from iolab.harness.run.options import ROOT
@@ -86,7 +86,7 @@ def test_a_rule_that_matches_nothing(stage: Stage) -> None:
             unproven.append(str(refused.value))
         raise Unproven(unproven[-1])
 
-    told = doubt_of(play(stage, made_of(body)))
+    told = doubt_of(play(stage, made_of(body, faults=(Fault,))))
     assert unproven[-1] in told
     assert sorted(unproven) == sorted(
         f"{fault.name}: no packet was taken (0 matched)" for fault in rules()
@@ -98,7 +98,7 @@ def test_a_rule_that_takes_nothing_of_what_it_matches(stage: Stage) -> None:
     def body(lab: Lab) -> None:
         talk_over(lab, Delay(peer=lab.client("far").address, flags="URG"))
 
-    told = doubt_of(play(stage, made_of(body)))
+    told = doubt_of(play(stage, made_of(body, faults=(Fault,))))
     assert "the fault was not seen: delay: no packet was taken (" in told
     assert "(0 matched)" not in told
 
@@ -121,7 +121,7 @@ def test_a_fault_that_nobody_healed_is_asked_for_its_proof_all_the_same(stage: S
     def body(lab: Lab) -> None:
         lab.inject(Delay(peer=[lab.client("far").address[0], NOBODY]))
 
-    told = doubt_of(play(stage, made_of(body)))
+    told = doubt_of(play(stage, made_of(body, faults=(Fault,))))
     assert "the fault was not seen: delay: no packet was taken" in told
 
 
@@ -139,7 +139,7 @@ def test_an_engine_that_has_died(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
     from iolab.harness.backends.namespaces.lab import NamespacePod
 
     monkeypatch.setattr(NamespacePod, "start_probe", start_probe)
-    told = doubt_of(play(stage, made_of(body)))
+    told = doubt_of(play(stage, made_of(body, faults=(Fault,))))
     assert "the wire cannot be trusted: queue " in told
 
 
@@ -230,5 +230,5 @@ def test_the_faults_as_they_are_hold(stage: Stage) -> None:
         if "unplugged" in names:
             lab.heal(lab.inject(Cable("unplugged")))
 
-    outcome = play(stage, made_of(body))
+    outcome = play(stage, made_of(body, faults=(Fault,)))
     assert outcome.judgement.level is Level.OK, outcome.judgement
