@@ -103,6 +103,7 @@ class Connection:
         bind: Address | None,
         receive_buffer: int | None,
         send_buffer: int | None,
+        max_segment: int | None,
     ) -> None:
         """Begin to connect. What goes wrong at once is in `broken`."""
         during = "socket"
@@ -115,6 +116,8 @@ class Connection:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             if send_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+            if max_segment is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, max_segment)
             if bind is not None:
                 during = "bind"
                 if bind[1]:

@@ -151,7 +151,13 @@ class Player:
         self.connection = connection
         self.claimed = self.claimed_replies = 0
         self.closed_at = None
-        connection.open(setting.target, setting.bind, step.receive_buffer, step.send_buffer)
+        connection.open(
+            setting.target,
+            setting.bind,
+            step.receive_buffer,
+            step.send_buffer,
+            step.max_segment,
+        )
         return connection
 
     def leave(self, reset: bool = False) -> None:

@@ -63,6 +63,7 @@ class Connect(Step):
     within_s: Seconds = 5.0
     receive_buffer: Positive | None = None
     send_buffer: Positive | None = None
+    max_segment: Positive | None = None
 
     def words(self) -> str:
         return "connecting"
@@ -119,6 +120,7 @@ class Message(Step):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send(Message):
     unanswered: Flag = False
+    background: Flag = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

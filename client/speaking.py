@@ -24,6 +24,9 @@ def send(player: "Player", step: script.Send) -> Course:
     source = player.draw(step, step.times)
     if step.urgent or not step.unanswered:
         _owe(player, connection, source, step.urgent, step.unanswered)
+    if step.background:
+        connection.send(source)
+        return
     yield from _transmit(player, connection, step, source, NEVER)
 
 

@@ -54,7 +54,7 @@ def _kept_idle(scene: Scene) -> Iterator[Doubt]:
     """
     promise = scene.header["promises"].get("idle_timeout_s")
     for name, group in scene.groups.items():
-        if group["must"] != "served":
+        if group["must"] not in ("served", "ended"):
             continue
         rested = max((kept_idle(scene, report) for report in scene.reports_of(name)), default=0.0)
         if rested:

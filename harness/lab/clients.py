@@ -26,6 +26,7 @@ class Group:
         self.name = name
         self.count = count
         self.scripted = scripted
+        self.unit = 1  # bytes of one message, where all of theirs are alike
 
     def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
         """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""

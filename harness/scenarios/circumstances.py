@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step, connect, read, send, wait
 
 VICTIMS = 8
 
-# More than the kernel and a careful server hold of a reply that nobody reads, yet a request that
-# the server has read whole: only then does a FIN behind it reach the server.
-LONG_REPLY = 192 << 10
+# A client that takes little at a time: a small receive buffer, and short segments, two of which
+# fit into its window. A sending kernel makes its buffer as large as ten segments ask for: it takes
+# 42 KiB of a reply that nobody reads, on loopback too, where it would take 3 MB otherwise.
+NARROW = {"receive_buffer": 2304, "max_segment": 1448}
 
-# The same in several messages, for who promises none so long: what is not read of them while the
-# first replies are stuck must fit into the kernel's receive buffer, with the FIN.
-LONG_REPLIES = 128 << 10
-SMALL_WINDOW = 4096
+# One reply that is longer than any kernel takes from such a client's server.
+LONGER = 56 << 10
+
+# What is asked for in one message, and in several by who promises none so long: what is not read of
+# those while the first replies are stuck must fit into the kernel's receive buffer, with the FIN.
+# More is asked for where the kernel took it all, as of a subject that has made its buffers large.
+LONG_REPLIES = (192 << 10, 2 << 20, 16 << 20)
+SHORT_REPLIES = (64 << 10, 512 << 10)
 
 
 def victims(
@@ -24,17 +31,17 @@ def victims(
     *before: Step,
     end: list[Step],
     count: int = VICTIMS,
-    window: int | None = None,
+    narrow: bool = False,
     client: str = "actors",
 ) -> Group:
     """Clients that have done `before`, and do `end` when they are told to go.
 
-    Fewer than `count` where the subject does not promise to serve so many at a time. `window` is
-    their receive buffer in bytes.
+    Fewer than `count` where the subject does not promise to serve so many at a time. `narrow`:
+    they take little at a time.
     """
     group = lab.play(
         name,
-        connect(**({"receive_buffer": window} if window else {})),
+        connect(**(NARROW if narrow else {})),
         *before,
         wait("go", mark="ready"),
         *end,
@@ -64,37 +71,57 @@ def prove_read(group: Group, after: int = 0) -> None:
 
 
 def mid_reply(
-    lab: Lab, name: str, *, end: list[Step], count: int = 4, client: str = "actors"
+    lab: Lab,
+    name: str,
+    *,
+    end: list[Step],
+    count: int = 4,
+    client: str = "actors",
+    heard_out: bool = False,
 ) -> Group:
-    """Victims whose replies are stuck in the server's sockets, because they do not read."""
-    asked = unread_request(lab)
-    group = victims(lab, name, *asked, end=end, count=count, window=SMALL_WINDOW, client=client)
-    group.prove("mid-reply: unsent bytes in the server's socket", send_q_at_least=1)
-    return group
+    """Victims that do not read, to whom the server has more to say than its kernel takes.
 
-
-def mid_reply_heard_out(lab: Lab, name: str, *, end: list[Step], count: int = 4) -> Group:
-    """The same, and everything that they said has arrived, so that the end behind it can arrive.
-
-    Who does not read while it writes, and has a small receive buffer, never gets all of several
-    messages: it is asked for one.
+    What they asked for is read, and at least one byte of the replies is still the server's own.
+    `heard_out`: all that they said has arrived, so that the end behind it can arrive.
     """
-    asked = unread_request(lab)
-    group = victims(lab, name, *asked, end=end, count=count, window=SMALL_WINDOW)
-    said = sum((step["size"] + 1) * step.get("times", 1) for step in asked if "size" in step)
-    if not group.shows(bytes_received_at_least=said):
-        group.drop()
-        asked = [read(False), send(size=min(lab.largest, LONG_REPLY))]
-        group = victims(lab, f"{name}-of-one", *asked, end=end, count=count, window=SMALL_WINDOW)
-    group.prove("mid-reply: unsent bytes in the server's socket", send_q_at_least=1)
+    group: Group | None = None
+    for number, (size, times) in enumerate(requests(lab)):
+        if group is not None:
+            group.drop()
+        group = victims(
+            lab,
+            f"{name}-{number}" if number else name,
+            read(False),
+            send(size=size, times=times, background=True),
+            end=end,
+            count=count,
+            narrow=True,
+            client=client,
+        )
+        group.unit = size + 1
+        said = {"bytes_received_at_least": group.unit * times} if heard_out else {}
+        if group.shows(owed_at_least=1, unit=group.unit, **said):
+            break
+    assert group is not None
+    prove_owing(group)
     return group
 
 
-def unread_request(lab: Lab) -> list[Step]:
-    """Asks for more than the kernels hold of it, and does not read."""
-    if lab.largest >= LONG_REPLY:
-        return [read(False), send(size=LONG_REPLY)]
-    return [read(False), send(size=lab.largest, times=LONG_REPLIES // lab.largest)]
+def requests(lab: Lab) -> list[tuple[int, int]]:
+    """(size of a message, how many of them) that ask for ever more than the kernels hold."""
+    if lab.largest >= LONGER:
+        sizes = dict.fromkeys(min(lab.largest, size) for size in LONG_REPLIES)
+        return [(size, 1) for size in sizes]
+    return [(lab.largest, total // lab.largest) for total in SHORT_REPLIES]
+
+
+def prove_owing(group: Group, **bounds: Any) -> None:
+    """The server has read what it was asked, and some of its replies are still its own.
+
+    What a kernel holds it sends by itself, whatever becomes of the server.
+    """
+    claim = "mid-reply: the server has more to say than its kernel has taken"
+    group.prove(claim, owed_at_least=1, unit=group.unit, **bounds)
 
 
 def leave(lab: Lab, group: Group) -> None:

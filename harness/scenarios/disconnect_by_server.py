@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from iolab.harness.lab.bounds import AT_ONCE_S, LEEWAY_S, Bound
+from iolab.harness.lab.bounds import AT_ONCE_S, LEEWAY_S
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, connect, expect, hang, read, send, wait
-from iolab.harness.scenarios.circumstances import LONG_REPLY, SMALL_WINDOW, VICTIMS
+from iolab.harness.scenarios.circumstances import LONG_REPLIES, NARROW, VICTIMS
 from iolab.harness.scenarios.scenario import scenario
 
 
@@ -49,25 +49,34 @@ def server_first(lab: Lab) -> None:
 )
 def server_first_oversize(lab: Lab) -> None:
     largest = lab.promises.max_message or 0
-    size = min(largest, LONG_REPLY)
+    size = min(largest, LONG_REPLIES[0])
     told = lab.play(
         "told-off",
-        connect(receive_buffer=SMALL_WINDOW),
+        connect(**NARROW),
         read(False),
         send(size=size),
         wait("go", mark="ready"),
-        send(size=largest + (64 << 10), unanswered=True),
+        # Who answers one message before it reads the next waits for its reply to be read first.
+        send(size=largest + (64 << 10), unanswered=True, background=True),
         wait("read", mark="said"),
         expect(bytes=size + 1, within_s=10),
         expect(anything=True, eof=True, reset=True, within_s=10),
-        hang(past_end=True),
+        hang(past_end=True, mark="told"),
         count=lab.several(4),
         must="ended",
         owed=1,
     )
     told.reached("ready", within_s=10)
+    told.prove("the server has read what it owes a reply to", read_at_least=size + 1)
     lab.trigger(told)
     told.go()
     told.reached("said", within_s=5)
+    told.shows(within_s=AT_ONCE_S / 2, read_at_least=size + 1 + largest)
     told.go("read")
-    lab.expect_removed(told, by=Bound(AT_ONCE_S + LEEWAY_S, "soon after its last word"))
+    told.reached("told", within_s=20)
+    if lab.promises.idle_timeout_s is not None:
+        lab.expect_removed(told, by=lab.promised("idle_timeout_s"))
+    else:
+        gone = lab.probe.sees(lab.gone(told), within_s=AT_ONCE_S)
+        lab.policy("a peer that keeps its side open", "is let go" if gone else "is waited for")
+        told.drop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from iolab.harness.lab.bounds import AT_ONCE, LEEWAY_S
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
-from iolab.harness.scenarios.circumstances import SMALL_WINDOW
+from iolab.harness.scenarios.circumstances import LONGER, NARROW, prove_owing
 from iolab.harness.scenarios.scenario import scenario
 
 CLIENTS = 4
@@ -16,11 +16,8 @@ TALKS_EVERY_S = 0.02
 # A listener that SIGTERM closes is closed by then, in shares of the grace time.
 CLOSED_BY = 0.25
 
-# So wide that what is in flight is soon through once it is read, on a busy machine too.
-WINDOW = 64 << 10
-
-# What a client with a small window cannot have received all of.
-SHORT = 32 << 10
+# What is in flight is longer than the kernels hold, and soon through once it is read.
+IN_FLIGHT = 256 << 10
 
 
 @scenario(
@@ -34,14 +31,14 @@ SHORT = 32 << 10
 )
 def sigterm(lab: Lab) -> None:
     grace = lab.promised("graceful_stop_s")
-    # One line, so that the server must have read it whole, and longer than the kernels can hold; of
+    # One line, so that the server must have read it whole, and longer than the kernels hold; of
     # lines that are too short for that, several, of which it need not have read the last.
-    size = min(lab.largest, 8 << 20)
+    size = min(lab.largest, IN_FLIGHT)
     in_flight = lab.play(
         "in-flight",
-        connect(receive_buffer=min(WINDOW, max(size // 4, SMALL_WINDOW))),
+        connect(**NARROW),
         {"do": "read", "on": False},
-        send(size=size, times=max(1, SHORT // size)),
+        send(size=size, times=max(1, LONGER // size), background=True),
         wait("go", mark="ready"),
         {"do": "read", "on": True},
         expect(within_s=grace.within_s),
@@ -52,7 +49,8 @@ def sigterm(lab: Lab) -> None:
         owed=1,
     )
     in_flight.reached("ready", within_s=10)
-    in_flight.prove("in flight: unsent bytes in the server's socket", send_q_at_least=1)
+    in_flight.unit = size + 1
+    prove_owing(in_flight)
     lab.bystanders.leave()
     lab.trigger(in_flight)
     lab.life.stop("SIGTERM")
@@ -146,7 +144,7 @@ def sigterm_stuck_peer(lab: Lab) -> None:
     grace = lab.promised("graceful_stop_s")
     stuck = lab.play(
         "never-reader",
-        connect(receive_buffer=4096),
+        connect(**NARROW),
         flood(8 << 20, 16 << 10),
         wait("never", mark="stalled"),
         count=lab.several(2),

@@ -16,14 +16,13 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
-from iolab.harness.scenarios.circumstances import SMALL_WINDOW
+from iolab.harness.scenarios.circumstances import LONGER, NARROW, prove_owing
 from iolab.harness.scenarios.scenario import scenario
 
 MIB = 1 << 20
 
-# The receive buffer of who does not read; what one with a small one cannot have received all of.
+# Of who has a long row of replies to read.
 WINDOW = 16 << 10
-SHORT = 32 << 10
 
 
 @scenario(
@@ -41,7 +40,7 @@ def half_close_and_read_on(lab: Lab) -> None:
     groups = [
         lab.play(
             name,
-            connect(),
+            connect(**NARROW),
             wait("go", mark="ready"),
             *said,
             half_close(),
@@ -79,16 +78,15 @@ def half_close_and_read_on(lab: Lab) -> None:
 )
 def half_close_unread(lab: Lab) -> None:
     size = min(lab.largest, 192 << 10)
-    said = send(size=size, times=max(1, SHORT // size))
-    short = unread(lab, "short", said, half_close(), window=min(size // 4, WINDOW))
-    long = unread(lab, "long", flood(8 * MIB, 8192), half_close())
+    line = min(lab.largest, 8192)
+    short = unread(lab, "short", send(size=size, times=max(1, LONGER // size)), half_close())
+    long = unread(lab, "long", flood(8 * MIB, line), half_close(), narrow=False)
+    short.unit, long.unit = size + 1, line + 1
     lab.trigger(short, long)
     for group in (short, long):
         group.go()
-    short.prove(
-        "the FIN arrived with replies unsent", send_q_at_least=1, states=["CLOSE-WAIT", "LAST-ACK"]
-    )
-    long.prove("a long row of replies is unsent", send_q_at_least=1)
+    prove_owing(short, states=["CLOSE-WAIT", "LAST-ACK"])
+    prove_owing(long)
     # Whoever waits for them makes the others wait for longer than their bound.
     lab.let_pass(1.2)
     lab.look_at_cpu("while half-closed peers do not read")
@@ -98,11 +96,11 @@ def half_close_unread(lab: Lab) -> None:
     lab.expect_removed(short, long)
 
 
-def unread(lab: Lab, name: str, *said: Step, window: int = WINDOW) -> Group:
+def unread(lab: Lab, name: str, *said: Step, narrow: bool = True) -> Group:
     """Clients that say all this while they do not read, and read when told to."""
     group = lab.play(
         name,
-        connect(receive_buffer=max(window, SMALL_WINDOW)),
+        connect(**NARROW) if narrow else connect(receive_buffer=WINDOW),
         {"do": "read", "on": False},
         wait("go", mark="ready"),
         *said,

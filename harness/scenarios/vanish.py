@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from iolab.harness.faults.cable import Cable
 from iolab.harness.faults.freeze_client import FreezeClient
 from iolab.harness.faults.vanish import Vanish
@@ -11,10 +9,9 @@ from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, flood, half_close, hang, reset
 from iolab.harness.scenarios.circumstances import (
-    SMALL_WINDOW,
     mid_message,
     mid_reply,
-    mid_reply_heard_out,
+    prove_owing,
     victims,
 )
 from iolab.harness.scenarios.scenario import scenario
@@ -147,14 +144,14 @@ def frozen(lab: Lab) -> None:
     cases={"": False, "half-closed": True},
 )
 def zero_window(lab: Lab) -> None:
-    half: dict[str, Any] = {}
     if lab.case:
-        half["states"] = ["CLOSE-WAIT", "LAST-ACK"]
-        group = mid_reply_heard_out(lab, "never-reader", end=[half_close(), hang()])
+        end = [half_close(), hang()]
+        group = mid_reply(lab, "never-reader", end=end, heard_out=True)
         group.go()
+        prove_owing(group, states=["CLOSE-WAIT", "LAST-ACK"])
     else:
         asked = flood(8 << 20, 16 << 10)
-        group = victims(lab, "never-reader", asked, end=[], window=SMALL_WINDOW, count=4)
-    group.prove("unsent bytes behind a closed window", send_q_at_least=1, **half)
+        group = victims(lab, "never-reader", asked, end=[], narrow=True, count=4)
+    group.prove("unsent bytes behind a closed window", send_q_at_least=1)
     lab.trigger(group)
     lab.expect_removed(group, by=lab.promised("idle_timeout_s"))

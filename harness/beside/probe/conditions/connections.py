@@ -170,15 +170,24 @@ class Connections(Condition):
 
 
 class Queue(Condition):
-    """Each connection's row: its queues and counts are within bounds, its state is one of these."""
+    """Each connection's row: its queues and counts are within bounds, its state is one of these.
 
-    COLUMNS = ("recv_q", "send_q", "not_sent", "unacked", "retransmits", "bytes_received")
+    `read` is what the subject has taken from its socket, `written` what the kernel has taken from
+    the subject. `owed` counts, of whole units of so many bytes that were read, what was not written
+    in turn: of a subject that gives as much as it takes, unit by unit, this is still its own.
+    """
+
+    COLUMNS = (
+        *("recv_q", "send_q", "not_sent", "unacked", "retransmits", "bytes_received"),
+        *("read", "written", "owed"),
+    )
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = maybe_endpoint(data)
         self._peers = data.take("peers", fields.addresses)
         self._least = self._bounds(data, "at_least")
         self._most = self._bounds(data, "at_most")
+        self._unit = data.take("unit", fields.whole, 1)
         every = sorted(set(STATES.values()))
         self._states = data.take("states", fields.some_of(*every), frozenset(every))
         if not self._least and not self._most:
@@ -210,9 +219,16 @@ class Queue(Condition):
         seen = ", ".join(f"{name} {values[name]}" for name in asked)
         return Seen(holds, f"{name(row.peer)} is {row.state} with {seen}")
 
-    @staticmethod
-    def _value(row: Row, name: str) -> int | None:
+    def _value(self, row: Row, name: str) -> int | None:
         """None where the table does not tell: `/proc/net/tcp` has no `TCP_INFO`."""
+        if name in ("read", "written", "owed"):
+            if row.info is None or row.send_q is None:
+                return None
+            # What has come and was not read has the FIN in it, in both counts.
+            read = row.info.bytes_received - row.recv_q
+            written = row.info.bytes_acked + row.send_q
+            owed = max(0, read // self._unit * self._unit - written)
+            return {"read": read, "written": written, "owed": owed}[name]
         value: int | None = getattr(row if hasattr(row, name) else row.info, name, None)
         return value
 
