@@ -30,7 +30,7 @@ def cited() -> list[Cite]:
         (Cite("", "a receive returns what there is"),),
         "RFC 9293",  # the comma was forgotten
     ],
-    ids=repr,
+    ids=["none", "only a name", "no words", "blank words", "no source", "no comma"],
 )
 def test_a_scenario_without_what_its_sources_say_is_refused_by_name(cites: Any) -> None:
     enter = scenario("test.unfounded", title="t", expects="e", why="w", cites=cites)
