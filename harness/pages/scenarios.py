@@ -36,7 +36,8 @@ def _section(entry: Scenario) -> str:
         f"**{entry.title}.** {entry.expects}",
         "",
         f"- Why: {entry.why}",
-        f"- Source: {'; '.join(entry.cites)}",
+        "- Sources, in our own words:",
+        *(f"  - {cite}." for cite in entry.cites),
     ]
     if needs:
         lines.append(f"- Needs: {', '.join(needs)}")

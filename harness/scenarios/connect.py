@@ -20,7 +20,8 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
-from iolab.harness.scenarios.scenario import scenario, too_impatient
+from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.scenario import Cite, scenario, too_impatient
 from iolab.harness.subject.manifest import Promises
 
 # More at once must have been promised.
@@ -41,7 +42,7 @@ OVER = 5
     expects="The reply, byte for byte, and without delay.",
     why="What fails here fails everywhere: it is the first scenario to look at. A server that is "
     "slow with every answer is named here, once.",
-    cites=("RFC 9293 §3.5 (establishing a connection)",),
+    cites=(sources.HANDSHAKE,),
     rounds=3,
 )
 def one(lab: Lab) -> None:
@@ -66,7 +67,7 @@ def too_many(promises: Promises, crowd: int) -> str | None:
     title="Many clients at once, several messages each",
     expects="Everyone gets all of its own replies, in order.",
     why="Readiness of many descriptors in one wake-up is where event loops skip or starve some.",
-    cites=("select(2), poll(2), epoll_wait(2): several descriptors in one call",),
+    cites=(sources.MANY_READY,),
     cases={"10": 10, "100": 100, "900": 900, "10000": 10_000},
     connections=lambda case: int(case),
     unsuited=lambda promises, case: too_many(promises, case) or too_impatient(promises, case),
@@ -96,7 +97,14 @@ def concurrent(lab: Lab) -> None:
     title="More simultaneous connects than the backlog holds, while the server is busy",
     expects="Each is served or clearly refused; none hangs past its timeout.",
     why="What does not fit into the accept queue is dropped by the kernel and comes again.",
-    cites=("listen(2): backlog", "tcp(7): tcp_abort_on_overflow"),
+    cites=(
+        Cite(
+            "listen(2)",
+            "the backlog bounds the queue of connections that wait for accept; who finds it full "
+            "may be disregarded, so that a later attempt succeeds",
+        ),
+        sources.OVERFLOW,
+    ),
     quiet=True,
     faults=(StopSubject,),
 )
@@ -138,7 +146,7 @@ def burst_over_backlog(lab: Lab) -> None:
     expects="Everyone is served.",
     why="Of workers that are woken for one newcomer, one gets it: the others must not wait in "
     "accept, with clients of their own, until somebody else comes.",
-    cites=("accept(2): a connection may be removed before accept is called",),
+    cites=(sources.TAKEN_BEFORE_ACCEPT,),
     quiet=True,
     rounds=3,
     connections=lambda case: FLOCK + 1,
@@ -179,7 +187,7 @@ def flock(lab: Lab) -> None:
     "is served.",
     why="A counter that is not taken back, or a refused socket that is kept, ends the service; a "
     "listener that is watched and not served lets nobody sleep.",
-    cites=("accept(2)", "close(2): the connection ends with its last descriptor"),
+    cites=(sources.ACCEPT, sources.LAST_DESCRIPTOR),
     promises=("max_connections",),
     unsuited=lambda promises, case: (
         f"max_connections = {promises.max_connections}: more than {MOST} are not brought about"
@@ -228,7 +236,7 @@ def over_the_most(lab: Lab) -> None:
     title="Connects and never says a word",
     expects="Costs nobody anything; gone after the idle timeout if one is promised.",
     why="A connection that nobody times out is a descriptor for ever.",
-    cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
+    cites=(sources.KEEPALIVE_IS_OFF,),
     quiet=True,
     rounds=3,
 )
@@ -256,7 +264,7 @@ def silent(lab: Lab) -> None:
     title="Thousands of times connect, one message, close",
     expects="Descriptors at baseline, no CLOSE-WAIT left, no connect refused.",
     why="A leak of one descriptor, thread or kilobyte a client ends every server in time.",
-    cites=("accept(2): EMFILE", "RFC 9293 §3.6 (closing a connection)"),
+    cites=(sources.EMFILE, sources.CLOSE_WAIT),
     rounds=3,
     connections=lambda case: 20,
 )
@@ -277,7 +285,7 @@ def churn(lab: Lab) -> None:
     title="Speaks after 0.7 of the idle timeout, five times; another reads slowly for longer",
     expects="Neither is ever removed.",
     why="An idle timer that runs from accept, or that only reading resets, removes the living.",
-    cites=("RFC 1122 §4.2.3.6 (keep-alives: only when nothing came for an interval)",),
+    cites=(sources.KEEPALIVE_WHEN_IDLE,),
     promises=("idle_timeout_s",),
     connections=lambda case: 4,
 )
@@ -328,7 +336,15 @@ def patient(lab: Lab) -> None:
     title="Vanishes, then connects again from the same address and port",
     expects="The new connection works, the old one is removed.",
     why="The server still has the old one: its kernel challenges, and the reset ends the old.",
-    cites=("RFC 9293 §3.5.1 (half-open connections)", "RFC 5961 §4 (challenge ACK)"),
+    cites=(
+        sources.SYN_ON_OLD,
+        Cite(
+            "RFC 5961 §4.2",
+            "a SYN within an established connection is answered by an acknowledgement, whatever "
+            "its number, and dropped; only the peer's reset confirms that the old connection is "
+            "gone",
+        ),
+    ),
     quiet=True,
     connections=lambda case: 2,
     faults=(Vanish,),
@@ -353,7 +369,14 @@ def same_tuple(lab: Lab) -> None:
     title="Handshakes that are never finished",
     expects="Bystanders still connect.",
     why="Half-open handshakes fill a queue of their own; SYN cookies step in when it is full.",
-    cites=("RFC 4987 (SYN flooding)", "tcp(7): tcp_syncookies"),
+    cites=(
+        Cite(
+            "RFC 4987",
+            "a listener keeps state for handshakes that are not finished, and enough of them leave "
+            "no room for new connections",
+        ),
+        sources.SYN_COOKIES,
+    ),
     faults=(Drop,),
 )
 def syn_flood(lab: Lab) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step, close, connect, reset, send, wait
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 UNACCEPTED = 5
 
@@ -63,7 +64,7 @@ def is_deferred(lab: Lab, count: int, before: int) -> bool:
     title="Connects and closes while the server cannot accept",
     expects="The server lives, nothing leaks.",
     why="accept hands out a connection whose end has already arrived.",
-    cites=("accept(2)", "RFC 9293 §3.6 (closing a connection)"),
+    cites=(sources.ACCEPT, sources.CLOSE_WAIT),
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},
@@ -78,7 +79,12 @@ def fin_before_accept(lab: Lab) -> None:
     title="Connects and resets while the server cannot accept",
     expects="accept failing, or giving a dead socket, is survived.",
     why="Linux gives out the dead socket, whose first use fails; others fail with ECONNABORTED.",
-    cites=("accept(2): ECONNABORTED", "getpeername(2): ENOTCONN"),
+    cites=(
+        sources.ECONNABORTED,
+        Cite(
+            "getpeername(2) ENOTCONN", "to ask a socket for its peer fails when it is not connected"
+        ),
+    ),
     quiet=True,
     rounds=3,
     cases={"mute": [], "spoken": [send("not waiting for you")]},

@@ -6,6 +6,7 @@ from iolab.harness.faults.kill_client import KillClient
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, half_close, read, reset, send, wait
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import (
     leave,
     mid_message,
@@ -13,7 +14,7 @@ from iolab.harness.scenarios.circumstances import (
     prove_owing,
     victims,
 )
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 
 @scenario(
@@ -21,7 +22,10 @@ from iolab.harness.scenarios.scenario import scenario
     title="Close between two messages",
     expects="Removed at once.",
     why="A descriptor that is kept after EOF sits in CLOSE-WAIT for ever.",
-    cites=("RFC 9293 §3.6 (closing a connection)", "read(2): 0 is end of file"),
+    cites=(
+        sources.CLOSE_WAIT,
+        Cite("read(2)", "a read that returns no bytes tells of the end"),
+    ),
     quiet=True,
     rounds=3,
 )
@@ -34,7 +38,7 @@ def fin_idle(lab: Lab) -> None:
     title="Close without ever having spoken",
     expects="Removed at once.",
     why="Per-client state that the first byte creates does not exist yet.",
-    cites=("RFC 9293 §3.6 (closing a connection)",),
+    cites=(sources.CLOSE_WAIT,),
     quiet=True,
     rounds=3,
 )
@@ -47,7 +51,7 @@ def fin_unspoken(lab: Lab) -> None:
     title="Reset between two messages",
     expects="Removed at once.",
     why="The socket leaves the kernel's tables, and only the descriptor tells that it was kept.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET", "socket(7): SO_LINGER"),
+    cites=(sources.RESET_ENDS, sources.READ_RESET, sources.ABORT),
     quiet=True,
     rounds=3,
 )
@@ -60,7 +64,7 @@ def rst_idle(lab: Lab) -> None:
     title="Reset without ever having spoken",
     expects="Removed at once.",
     why="The first read fails before any per-client state exists.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET"),
+    cites=(sources.RESET_ENDS, sources.READ_RESET),
     quiet=True,
     rounds=3,
 )
@@ -73,7 +77,7 @@ def rst_unspoken(lab: Lab) -> None:
     title="Close in the middle of a message",
     expects="Removed; no reply is made up from half a message.",
     why="A buffer with a part in it is no reason to wait for the rest.",
-    cites=("RFC 9293 §3.6 (closing a connection)",),
+    cites=(sources.NO_MORE,),
     quiet=True,
     rounds=3,
 )
@@ -86,7 +90,7 @@ def fin_mid_message(lab: Lab) -> None:
     title="Reset in the middle of a message",
     expects="Removed; no reply is made up from half a message.",
     why="The read that wanted the rest fails; the part before it must not linger.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "read(3p): ECONNRESET"),
+    cites=(sources.RESET_ENDS, sources.READ_RESET),
     quiet=True,
     rounds=3,
 )
@@ -99,11 +103,7 @@ def rst_mid_message(lab: Lab) -> None:
     title="Half-close, then close, while the server writes a long reply",
     expects="EPIPE or ECONNRESET is survived; removed.",
     why="End of input arrives first, and while bytes are unsent the reset follows.",
-    cites=(
-        "RFC 9293 §3.6 (closing a connection)",
-        "send(2): EPIPE",
-        "RFC 1122 §4.2.2.13 (closing with unread data)",
-    ),
+    cites=(sources.CLOSE_WAIT, sources.EPIPE, sources.UNREAD_RESET),
     quiet=True,
     rounds=3,
 )
@@ -124,7 +124,7 @@ def fin_mid_reply(lab: Lab) -> None:
     title="Reset while the server writes a long reply",
     expects="EPIPE or ECONNRESET is survived; removed.",
     why="The write fails, or the next wait reports an error: both must end the connection.",
-    cites=("RFC 9293 §3.10.7.4 (RST processing)", "send(2): ECONNRESET, EPIPE"),
+    cites=(sources.RESET_ENDS, sources.SEND_RESET, sources.EPIPE),
     quiet=True,
     rounds=3,
 )
@@ -138,8 +138,11 @@ def rst_mid_reply(lab: Lab) -> None:
     expects="The reset that follows is survived; removed.",
     why="A close with unread data is answered by the kernel with a reset instead of a FIN.",
     cites=(
-        "RFC 1122 §4.2.2.13 (closing with unread data)",
-        "RFC 2525 §2.17 (no reset on a close with data pending)",
+        sources.UNREAD_RESET,
+        Cite(
+            "RFC 2525 §2.17",
+            "a TCP that sends no reset when a program closes with data unread is faulty",
+        ),
     ),
     quiet=True,
     rounds=3,
@@ -158,7 +161,7 @@ def unread(lab: Lab) -> None:
     title="Half of many clients end in one instant, some by FIN, some by RST",
     expects="Those are removed, the other half does not notice.",
     why="One wake-up reports many ends: closing while walking the list skips or mixes up clients.",
-    cites=("select(2), poll(2), epoll_wait(2): several descriptors in one call",),
+    cites=(sources.MANY_READY,),
     quiet=True,
     rounds=3,
     cases={"40": 40, "400": 400},
@@ -204,7 +207,7 @@ def simultaneous(lab: Lab) -> None:
     title="The client's process is killed",
     expects="Removed at once: its kernel closes for it.",
     why="A crash of a client is an orderly FIN, or a reset where it had not read everything.",
-    cites=("RFC 9293 §3.6 (closing a connection)", "signal(7): SIGKILL"),
+    cites=(sources.CLOSE_WAIT, sources.UNREAD_RESET, sources.SIGKILL),
     quiet=True,
     faults=(KillClient,),
 )
@@ -222,7 +225,7 @@ def killed(lab: Lab) -> None:
     title="Data and a reset arrive together, before the server looks",
     expects="Removed once; no descriptor of another client is closed.",
     why="Handled twice in one wake-up, the second close hits a number that is another's by now.",
-    cites=("epoll_ctl(2): EPOLLERR, EPOLLHUP", "close(2): reuse of descriptors"),
+    cites=(sources.EPOLLERR, sources.NUMBER_AGAIN),
     quiet=True,
     rounds=3,
     faults=(StopSubject,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iolab.harness.lab.bounds import AT_ONCE_S, LEEWAY_S
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, connect, expect, hang, read, send, wait
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import LONG_REPLIES, NARROW, VICTIMS
 from iolab.harness.scenarios.scenario import scenario
 
@@ -14,7 +15,7 @@ from iolab.harness.scenarios.scenario import scenario
     title="The server ends it, and the peer keeps its own side open for ever",
     expects="The descriptor is gone; the peer is told by an orderly end.",
     why="Waiting for the peer's FIN after one's own gives every silent peer a descriptor for ever.",
-    cites=("RFC 9293 §3.6.1 (half-closed connections)", "tcp(7): tcp_fin_timeout"),
+    cites=(sources.HALF_CLOSED, sources.FIN_TIMEOUT),
     quiet=True,
     promises=("idle_timeout_s",),
 )
@@ -39,10 +40,7 @@ def server_first(lab: Lab) -> None:
     title="The server ends it for a message that is too long, with a reply and its input unread",
     expects="The owed reply arrives whole and is not lost to a reset; the descriptor is gone.",
     why="close with unread input is a reset, and a reset takes away what was not sent yet.",
-    cites=(
-        "RFC 1122 §4.2.2.13 (closing with unread data)",
-        "RFC 9112 §9.6 (closing in stages, as HTTP does)",
-    ),
+    cites=(sources.UNREAD_RESET, sources.HTTP_CLOSE),
     quiet=True,
     rounds=3,
     promises=("max_message",),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from iolab.harness.lab.bounds import AT_ONCE, LEEWAY_S
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import LONGER, NARROW, prove_owing
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 CLIENTS = 4
 
@@ -25,7 +26,7 @@ IN_FLIGHT = 256 << 10
     title="SIGTERM with replies in flight",
     expects="They are finished, the listener is closed, exit status 0 within the grace time.",
     why="A deployment ends every server this way; what was accepted is to be answered.",
-    cites=("signal(7): SIGTERM", "RFC 9293 §3.6 (closing a connection)"),
+    cites=(sources.SIGTERM, sources.DELIVERED),
     promises=("graceful_stop_s",),
     quiet=True,
 )
@@ -66,7 +67,7 @@ def sigterm(lab: Lab) -> None:
     title="SIGKILL to the main process with clients connected, started again at once",
     expects="It binds and serves at once.",
     why="Connections of the dead server hold its address unless SO_REUSEADDR is set.",
-    cites=("socket(7): SO_REUSEADDR", "RFC 9293 §3.6.1 (who closes first lingers in TIME-WAIT)"),
+    cites=(sources.REUSEADDR, sources.TIME_WAIT),
 )
 def restart(lab: Lab) -> None:
     clients = lab.play(
@@ -105,7 +106,7 @@ def restart(lab: Lab) -> None:
     title="SIGTERM with idle clients and nothing to do",
     expects="Their connections are closed, exit status 0 within the grace time.",
     why="A server that waits for idle clients to leave never ends.",
-    cites=("signal(7): SIGTERM",),
+    cites=(sources.SIGTERM,),
     promises=("graceful_stop_s",),
     quiet=True,
 )
@@ -136,7 +137,7 @@ def sigterm_idle(lab: Lab) -> None:
     title="SIGTERM with a peer that never reads",
     expects="It still exits within the grace time.",
     why="Finishing what is in flight has a bound, or one dead peer keeps the server alive.",
-    cites=("signal(7): SIGTERM", "RFC 9293 §3.8.6 (the window)"),
+    cites=(sources.SIGTERM, sources.ZERO_WINDOW),
     promises=("graceful_stop_s",),
     quiet=True,
 )
@@ -164,7 +165,7 @@ def sigterm_stuck_peer(lab: Lab) -> None:
     expects="It still exits within the grace time, with status 0.",
     why="Finishing what was begun has a bound: who always has one more request, or never ends the "
     "one that is begun, keeps the server alive.",
-    cites=("signal(7): SIGTERM",),
+    cites=(sources.SIGTERM,),
     promises=("graceful_stop_s",),
     cases={
         "talking": [repeat([ask("and another thing")], every_s=TALKS_EVERY_S, mark="ready")],
@@ -188,7 +189,10 @@ def sigterm_busy(lab: Lab) -> None:
     title="A second instance on the same port",
     expects="A clear error, a non-zero exit; the first is unharmed.",
     why="SO_REUSEPORT, or a bind whose error is ignored, splits the clients between the two.",
-    cites=("bind(2): EADDRINUSE", "socket(7): SO_REUSEPORT"),
+    cites=(
+        Cite("bind(2) EADDRINUSE", "bind fails when the address is in use"),
+        sources.REUSEPORT,
+    ),
 )
 def address_in_use(lab: Lab) -> None:
     lab.trigger()

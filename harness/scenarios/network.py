@@ -13,7 +13,8 @@ from iolab.harness.lab.bounds import LEEWAY_S, Bound
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab, Must
 from iolab.harness.lab.steps import Step, ask, close, connect, half_close, reset, send, wait
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 TALK: list[Step] = [
     ask("a word"),
@@ -60,7 +61,7 @@ def far(lab: Lab) -> list[object]:
     title="Packets are dropped both ways, or one way, and the network is healed in time",
     expects="The connection goes on, not a byte is lost.",
     why="A short partition is for TCP to bridge; a server that ends the connection loses data.",
-    cites=("RFC 9293 §3.8.1 (retransmission)", "RFC 6298 (the timer)"),
+    cites=(sources.RETRANSMISSION, sources.BACKOFF),
     cases={"both": "both", "in": "in", "out": "out"},
     faults=(Drop,),
 )
@@ -80,7 +81,7 @@ def partition_drop(lab: Lab) -> None:
     title="A partition that is never healed",
     expects="Removed within the promised time.",
     why="Nobody will ever say that these peers are gone.",
-    cites=("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT"),
+    cites=(sources.KEEPALIVE_ASKS, sources.USER_TIMEOUT),
     quiet=True,
     promises=("detect_vanished_s",),
     cases={"idle": "idle", "talking": "talking"},
@@ -101,7 +102,7 @@ def partition_outlasts(lab: Lab) -> None:
     title="The server's next segment is answered by a reset instead of silence",
     expects="Removed as soon as the server sends.",
     why="A router or a rebooted host that says no is the kind form of a partition.",
-    cites=("RFC 9293 §3.5.2 (reset generation)", "send(2): ECONNRESET"),
+    cites=(sources.NO_SUCH_CONNECTION, sources.SEND_RESET),
     quiet=True,
     faults=(Reject,),
 )
@@ -118,7 +119,7 @@ def partition_reject(lab: Lab) -> None:
     title="One packet in ten is lost",
     expects="Exact replies.",
     why="TCP repairs it; partial reads and writes become common.",
-    cites=("RFC 9293 §3.8.1 (retransmission)",),
+    cites=(sources.RETRANSMISSION,),
     faults=(Drop,),
 )
 def loss(lab: Lab) -> None:
@@ -130,7 +131,7 @@ def loss(lab: Lab) -> None:
     title="Every packet takes 50 ms longer",
     expects="Exact replies.",
     why="What only works in one round trip of a microsecond is not working.",
-    cites=("RFC 9293 §3.8 (data communication)",),
+    cites=(sources.ROUND_TRIPS,),
     faults=(Delay,),
 )
 def delay(lab: Lab) -> None:
@@ -142,7 +143,7 @@ def delay(lab: Lab) -> None:
     title="Packets overtake each other",
     expects="Exact replies.",
     why="TCP puts them in order again, in larger and rarer pieces.",
-    cites=("RFC 9293 §3.10.7.4 (segments out of order)",),
+    cites=(sources.IN_ORDER,),
     faults=(Reorder,),
 )
 def reorder(lab: Lab) -> None:
@@ -154,7 +155,7 @@ def reorder(lab: Lab) -> None:
     title="Packets arrive twice",
     expects="Exact replies, none twice.",
     why="TCP drops the copy; the server must never see it.",
-    cites=("RFC 2883 (duplicate SACK)",),
+    cites=(sources.DUPLICATES,),
     faults=(Duplicate,),
 )
 def duplicate(lab: Lab) -> None:
@@ -166,7 +167,7 @@ def duplicate(lab: Lab) -> None:
     title="A line of 2 Mbit/s",
     expects="Exact replies.",
     why="Replies wait in the server's socket, and then in the server.",
-    cites=("RFC 9293 §3.8.6 (the window)",),
+    cites=(sources.WINDOW, sources.SEND_FULL),
     faults=(Rate,),
 )
 def rate(lab: Lab) -> None:
@@ -178,7 +179,7 @@ def rate(lab: Lab) -> None:
     title="Segments and buffers as small as they come",
     expects="Exact replies.",
     why="Every read and every write is partial.",
-    cites=("RFC 9293 §3.7.1 (maximum segment size)", "tcp(7): TCP_MAXSEG"),
+    cites=(sources.NARROW_WINDOW, sources.STREAM),
 )
 def small_segments(lab: Lab) -> None:
     group = lab.play(
@@ -198,7 +199,7 @@ def small_segments(lab: Lab) -> None:
     title="The client's FIN is lost, once",
     expects="Its retransmission ends the connection.",
     why="The end of a connection is a packet like others.",
-    cites=("RFC 9293 §3.6 (closing a connection)",),
+    cites=(sources.FIN_AGAIN,),
     quiet=True,
     faults=(Drop,),
 )
@@ -217,7 +218,7 @@ def lost_fin(lab: Lab) -> None:
     title="The client's FIN is lost, again and again",
     expects="Removed within the promised time.",
     why="To the server it is a peer that vanished.",
-    cites=("RFC 9293 §3.6 (closing a connection)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE"),
+    cites=(sources.FIN_AGAIN, sources.KEEPALIVE_ASKS, sources.KEEPIDLE),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Drop,),
@@ -236,7 +237,7 @@ def lost_fin_for_ever(lab: Lab) -> None:
     title="The last packet of the handshake is lost, once",
     expects="The first data, or the retransmitted SYN-ACK, completes it.",
     why="The client is connected, and the server does not know it yet.",
-    cites=("RFC 9293 §3.5 (establishing a connection)", "tcp(7): tcp_synack_retries"),
+    cites=(sources.THIRD_SEGMENT, sources.SYNACK_RETRIES),
     faults=(Drop,),
 )
 def lost_handshake_ack(lab: Lab) -> None:
@@ -254,7 +255,7 @@ def lost_handshake_ack(lab: Lab) -> None:
     title="The client's reset is lost; it is never sent again",
     expects="Removed within the promised detection time.",
     why="A reset is not acknowledged: when it is lost, the peer has vanished.",
-    cites=("RFC 9293 §3.5.3 (reset processing)",),
+    cites=(sources.ABORT,),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Drop,),
@@ -274,7 +275,14 @@ def lost_rst(lab: Lab) -> None:
     title="The third segment of a long reply is lost, three times",
     expects="The reply is whole.",
     why="Everything behind it waits in the kernels, and nothing may time out or be dropped.",
-    cites=("RFC 6298 §5 (retransmission)", "RFC 2018 (selective acknowledgement)"),
+    cites=(
+        sources.BACKOFF,
+        Cite(
+            "RFC 2018",
+            "a receiver tells which blocks it holds behind a gap, while it waits for the gap to be "
+            "filled",
+        ),
+    ),
     faults=(Drop,),
 )
 def lost_reply_segment(lab: Lab) -> None:

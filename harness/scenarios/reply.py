@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, idle, repeat, send, wait
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 MIB = 1 << 20
 
@@ -51,7 +52,7 @@ LARGE_SIZES = (65_537, 1 << 20, 16 << 20)
     title="Messages of every size, and exactly the promised largest",
     expects="Each reply byte for byte.",
     why="Buffers end at powers of two, and a byte is lost or doubled at their edges.",
-    cites=("recv(2): a read returns what there is", "send(2): a write may be partial"),
+    cites=(sources.PARTIAL_READ, sources.PARTIAL_WRITE),
 )
 def sizes(lab: Lab) -> None:
     sizes = [size for size in (*SIZES, *LARGE_SIZES) if size <= lab.largest]
@@ -68,7 +69,7 @@ def sizes(lab: Lab) -> None:
     title="Empty messages",
     expects="One answer each.",
     why="Nothing between two newlines is a message too; `if line:` takes it for the end.",
-    cites=("design: every line that ends in a newline is answered",),
+    cites=(sources.EVERY_LINE,),
 )
 def empty(lab: Lab) -> None:
     lab.play(
@@ -84,7 +85,7 @@ def empty(lab: Lab) -> None:
     title="Messages that begin and end with blanks, tabs and carriage returns",
     expects="Each reply byte for byte.",
     why="`strip()` takes more than the newline.",
-    cites=("design: the same line",),
+    cites=(sources.ONLY_THE_NEWLINE,),
 )
 def spaces(lab: Lab) -> None:
     texts = (" ", "  both ends  ", "\ttab\t", "return\r", "\r", "in\rside", "\x0bform\x0c", "\x85")
@@ -96,7 +97,13 @@ def spaces(lab: Lab) -> None:
     title="Messages that look like commands, formats, escapes and other spellings",
     expects="Each reply byte for byte.",
     why="What comes from outside is data: nobody ends at `quit`, fills in `%s` or composes é.",
-    cites=("design: the same line", "Unicode Standard Annex #15 (normalization forms)"),
+    cites=(
+        sources.LINE_IS_DATA,
+        Cite(
+            "Unicode Standard Annex #15",
+            "equivalent strings may differ in their bytes, until normalization makes them the same",
+        ),
+    ),
 )
 def lookalikes(lab: Lab) -> None:
     lab.play("lookalike", connect(), *(ask(text) for text in LOOKALIKES), close()).ended()
@@ -107,7 +114,7 @@ def lookalikes(lab: Lab) -> None:
     title="One byte a segment",
     expects="The same reply as for the whole.",
     why="TCP is a stream of bytes: where a read ends says nothing of where a message ends.",
-    cites=("RFC 9293 §3.8 (data communication)", "tcp(7): TCP_NODELAY"),
+    cites=(sources.STREAM, sources.NODELAY),
 )
 def fragmented(lab: Lab) -> None:
     fragments = {"piece": 1, "pause_s": 0.002}
@@ -127,7 +134,7 @@ def fragmented(lab: Lab) -> None:
     title="Multi-byte characters cut at every byte",
     expects="No error, no lost or doubled character.",
     why="Decoding each piece by itself raises in the middle of a character.",
-    cites=("RFC 3629 §3 (UTF-8)", "RFC 9293 §3.8 (data communication)"),
+    cites=(sources.UTF8_LENGTH, sources.STREAM),
 )
 def utf8_split(lab: Lab) -> None:
     steps = [ask(POEM, piece=piece, pause_s=0.005) for piece in (1, 2, 3, 5)]
@@ -139,7 +146,7 @@ def utf8_split(lab: Lab) -> None:
     title="A thousand messages in one segment",
     expects="A thousand replies.",
     why="A server that takes one read for one message answers once and forgets the rest.",
-    cites=("RFC 9293 §3.8 (data communication)",),
+    cites=(sources.STREAM,),
 )
 def coalesced(lab: Lab) -> None:
     lab.play(
@@ -159,7 +166,7 @@ def coalesced(lab: Lab) -> None:
     title="Many requests ahead of the first read",
     expects="All replies, in order, no deadlock.",
     why="Replies that are not read must not stop the server from reading, within its limits.",
-    cites=("RFC 9112 §9.3.2 (pipelining, as HTTP has it)",),
+    cites=(sources.HTTP_PIPELINING,),
 )
 def pipelined(lab: Lab) -> None:
     lab.play(
@@ -208,7 +215,7 @@ def pipelined(lab: Lab) -> None:
     title="A hundred clients with tagged payloads, their steps interleaved",
     expects="Nobody ever sees another's bytes.",
     why="State that belongs to a connection but lives in the server is mixed up under load.",
-    cites=("close(2): a descriptor's number is used again",),
+    cites=(sources.NUMBER_AGAIN,),
     connections=lambda case: 100,
     rounds=3,
 )
@@ -243,7 +250,9 @@ def interleaved(lab: Lab) -> None:
     title="New clients get the descriptor numbers of those who left half a message or a reply",
     expects="Nobody ever sees another's bytes.",
     why="A table by descriptor that is not emptied hands the rest of one client to the next.",
-    cites=("open(2): the lowest-numbered descriptor that is free",),
+    cites=(
+        Cite("open(2)", "a new descriptor has the lowest number that is not open in the process"),
+    ),
     connections=lambda case: 12,
     rounds=3,
 )
@@ -275,7 +284,7 @@ def reused_descriptor(lab: Lab) -> None:
     title="All byte values, NUL and invalid UTF-8",
     expects="Exact, or the declared refusal; the server lives.",
     why="An echo of bytes need not decode them; a server that does must survive what is no text.",
-    cites=("RFC 3629 §3 (UTF-8), §10 (invalid sequences)",),
+    cites=(sources.UTF8_INVALID,),
     promises=("invalid_utf8",),
 )
 def binary(lab: Lab) -> None:
@@ -307,7 +316,7 @@ def binary(lab: Lab) -> None:
     title="A byte of urgent data in the stream",
     expects="No hang, and no corruption beyond that byte.",
     why="Urgent data wakes select's third set and EPOLLPRI; nobody who reads there must spin.",
-    cites=("RFC 6093 (the urgent mechanism)", "tcp(7): urgent data", "recv(2): MSG_OOB"),
+    cites=(sources.URGENT, sources.URGENT_EVENT, sources.MSG_OOB),
     quiet=True,
 )
 def urgent(lab: Lab) -> None:
@@ -338,7 +347,7 @@ def urgent(lab: Lab) -> None:
     title="A message over the promised largest",
     expects="Clear refusal, connection closed, memory bounded.",
     why="A line without end is the cheapest way to fill a server's memory.",
-    cites=("RFC 9112 §3 (an overlong request line is refused)",),
+    cites=(sources.HTTP_TOO_LONG,),
     promises=("max_message",),
     quiet=True,
     connections=lambda case: 2,

@@ -16,8 +16,9 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import LONGER, NARROW, prove_owing
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 MIB = 1 << 20
 
@@ -30,7 +31,10 @@ WINDOW = 16 << 10
     title="Sends all, half-closes, reads on",
     expects="The full reply, then EOF.",
     why="A FIN says that the peer has no more to send, not that it no longer listens.",
-    cites=("RFC 9293 §3.6.1 (half-closed connections)", "shutdown(2): SHUT_WR"),
+    cites=(
+        sources.HALF_CLOSED,
+        Cite("shutdown(2) SHUT_WR", "forbids further sending, and only that"),
+    ),
     promises=("half_close",),
     quiet=True,
     connections=lambda case: 6,
@@ -71,7 +75,7 @@ def half_close_and_read_on(lab: Lab) -> None:
     expects="Every reply, then EOF; no CPU burnt meanwhile.",
     why="The end of input stays readable while replies wait: nobody must poll it again and again, "
     "nor take it for the end of the replies.",
-    cites=("RFC 9293 §3.6.1 (half-closed connections)", "epoll_ctl(2): EPOLLRDHUP"),
+    cites=(sources.HALF_CLOSED, sources.END_IS_READY, sources.EPOLLRDHUP),
     promises=("half_close",),
     quiet=True,
     connections=lambda case: 4,
@@ -119,7 +123,7 @@ def unread(lab: Lab, name: str, *said: Step, narrow: bool = True) -> Group:
     title="Half a message, then half-close",
     expects="The declared policy, and the connection ends.",
     why="At the end of input a rest without a newline is either dropped or answered, never kept.",
-    cites=("RFC 9293 §3.6.1 (half-closed connections)",),
+    cites=(sources.NO_MORE,),
     promises=("unfinished_line", "half_close"),
     quiet=True,
 )

@@ -10,7 +10,8 @@ from iolab.harness.lab.bounds import AT_ONCE_S, Bound
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
-from iolab.harness.scenarios.scenario import scenario, too_impatient
+from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.scenario import Cite, scenario, too_impatient
 
 MIB = 1 << 20
 
@@ -41,7 +42,13 @@ ALLOWED = 320 * MIB
     title="No descriptor is free for the next client",
     expects="Connected clients are served, CPU does not spin, and it accepts again once some are.",
     why="accept fails and the listener stays readable: the loop that only logs it burns a core.",
-    cites=("accept(2): EMFILE", "getrlimit(2): RLIMIT_NOFILE"),
+    cites=(
+        sources.EMFILE,
+        Cite(
+            "getrlimit(2) RLIMIT_NOFILE",
+            "one more than the highest descriptor that the process can open",
+        ),
+    ),
     connections=lambda case: 18,
     faults=(LimitDescriptors,),
 )
@@ -126,7 +133,7 @@ def leave(outside: Group) -> None:
     title="More clients than select can watch",
     expects="Served, or refused with a reason; no crash. Whoever promises fewer may let them wait.",
     why="select ends at descriptor 1 023: beyond it glibc writes past the set, Python raises.",
-    cites=("select(2): FD_SETSIZE",),
+    cites=(sources.FD_SETSIZE,),
     cases={"": 1_100},
     # Who promises few lets the others wait for their turn, and has no use for so many descriptors.
     connections=lambda case: 900,
@@ -156,7 +163,7 @@ def fd_setsize(lab: Lab) -> None:
     title="Many idle connections",
     expects="Close to no CPU and no wake-ups.",
     why="Who has nothing to do sleeps in one system call; polling and busy timers show here.",
-    cites=("epoll_wait(2), poll(2), select(2): the timeout",),
+    cites=(sources.NO_TIMEOUT,),
     connections=lambda case: 500,
 )
 def idle_cpu(lab: Lab) -> None:
@@ -186,7 +193,7 @@ def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -
     title="What an idle connection costs in memory",
     expects="Reported in KiB a connection.",
     why="A buffer for each connection before it needs one is what many of them add up.",
-    cites=("proc(5): VmRSS",),
+    cites=(sources.RESIDENT,),
     cases={"1000": 900, "10000": 10_000},
     connections=lambda case: int(case),
     unsuited=too_impatient,
@@ -210,7 +217,12 @@ def memory(lab: Lab) -> None:
     title="A tenth of a CPU",
     expects="Slow, and right.",
     why="Time passes between any two lines of the server: races and impatient timers show.",
-    cites=("cgroups(7): cpu",),
+    cites=(
+        Cite(
+            "cgroups(7) cpu",
+            "a group may get an upper limit of CPU time, which holds even if nobody else wants any",
+        ),
+    ),
     abilities=("cpu-limit",),
     connections=lambda case: 20,
 )
@@ -236,7 +248,7 @@ def starved(lab: Lab) -> None:
     title="Tens of thousands of short messages",
     expects="Each is answered, and memory does not grow with their number.",
     why="What is noted of each message and never forgotten is small beside a large one.",
-    cites=("proc(5): VmRSS",),
+    cites=(sources.RESIDENT,),
     rounds=3,
 )
 def messages(lab: Lab) -> None:
@@ -250,7 +262,12 @@ def messages(lab: Lab) -> None:
     title="A memory limit below what a hundred never-readers could claim",
     expects="No OOM kill.",
     why="Unbounded buffers end with the kernel's killer, and every client with them.",
-    cites=("cgroups(7): memory",),
+    cites=(
+        Cite(
+            "cgroups(7) memory",
+            "the memory of a group of processes, the kernel's for them included, may be limited",
+        ),
+    ),
     abilities=("memory-limit",),
     connections=lambda case: 100,
 )
@@ -280,8 +297,9 @@ def memory_limit(lab: Lab) -> None:
     "resource.signals",
     title="Stopped and continued fifty times under load",
     expects="Service goes on, no reply lost.",
-    why="Every slow system call may end early when the process was stopped.",
-    cites=("signal(7): interruption by stop signals", "epoll_wait(2): EINTR"),
+    why="Some waits end early when the process was stopped and goes on: on Linux epoll_wait, "
+    "sigtimedwait and a recv with a time-out do; select, poll, accept, plain recv and send do not.",
+    cites=(sources.STOPPED_WAITS,),
     connections=lambda case: 10,
     faults=(StopSubject,),
 )
@@ -307,7 +325,7 @@ def signals(lab: Lab) -> None:
     title="The subject stands still for 2 s and goes on",
     expects="Every request is answered, none twice.",
     why="Timers that ran out meanwhile fire all at once, before the data that had arrived is read.",
-    cites=("signal(7): SIGSTOP",),
+    cites=(sources.SIGSTOP,),
     connections=lambda case: 20,
     faults=(StopSubject,),
 )
@@ -339,7 +357,14 @@ def frozen_server(lab: Lab) -> None:
     title="Nobody reads the subject's log",
     expects="Service goes on.",
     why="A pipe holds 64 KiB; then the write that logs a line waits for a reader, and all clients.",
-    cites=("pipe(7): capacity", "write(2): EAGAIN"),
+    cites=(
+        Cite(
+            "pipe(7)",
+            "a pipe holds 65,536 bytes unless told otherwise; when it is full, a write blocks or "
+            "fails",
+        ),
+        sources.WRITE_EAGAIN,
+    ),
 )
 def stdout_stuck(lab: Lab) -> None:
     before = lab.life.lines_logged()

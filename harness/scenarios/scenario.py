@@ -2,7 +2,7 @@
 
 A scenario file decorates the function that plays it:
 
-    @scenario("disconnect.rst-idle", title=…, expects=…, why=…, cites=(…,), quiet=True)
+    @scenario("disconnect.rst-idle", title=…, expects=…, why=…, cites=(Cite(…, …),), quiet=True)
     def rst_idle(lab: Lab) -> None: …
 
 which enters it into the catalogue. It is played once for each subject, address family, case and
@@ -43,14 +43,31 @@ CROWD_PER_S = 1000
 
 
 @dataclass(frozen=True)
+class Cite:
+    """A source, and the one thing that it says and a scenario rests on, in our own words."""
+
+    source: str
+    """A manual page, or an RFC and its section, with the name under which it is found there."""
+
+    says: str
+    """A clause, without a full stop. It must be true of the source, read there and not recalled."""
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.says}"
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """One test of a subject. Its category is the part of `id` before the dot."""
+    """One test of a subject. Its category is the part of `id` before the dot.
+
+    ValueError where a citation is missing, or says nothing.
+    """
 
     id: str
     title: str
     expects: str
     why: str
-    cites: tuple[str, ...]
+    cites: tuple[Cite, ...]
     body: Body
     quiet: bool = False
     promises: tuple[str, ...] = ()
@@ -61,6 +78,14 @@ class Scenario:
     connections: Callable[[Any], int] = field(default=lambda case: 1)
     # Why a case cannot be asked of who promises this; None when it can.
     unsuited: Callable[[Promises, Any], str | None] = field(default=lambda promises, case: None)
+
+    def __post_init__(self) -> None:
+        if not self.cites:
+            raise ValueError(f"{self.id}: cites nothing")
+        for cite in self.cites:
+            # Whoever writes a scenario may have forgotten the words, or the comma behind them.
+            if not isinstance(cite, Cite) or not (cite.source.strip() and cite.says.strip()):
+                raise ValueError(f"{self.id}: cites {cite!r}: a source and what it says are needed")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -104,7 +129,7 @@ def too_impatient(promises: Promises, crowd: int) -> str | None:
 
 
 def scenario(
-    id: str, *, title: str, expects: str, why: str, cites: tuple[str, ...], **options: Any
+    id: str, *, title: str, expects: str, why: str, cites: tuple[Cite, ...], **options: Any
 ) -> Callable[[Body], Body]:
     """Enter the decorated function into the catalogue under `id`; options are Scenario's fields."""
 

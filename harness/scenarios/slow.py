@@ -16,8 +16,9 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import mid_reply, prove_read
-from iolab.harness.scenarios.scenario import scenario
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 MIB = 1 << 20
 
@@ -43,7 +44,7 @@ SURE_AFTER_S = 8.0
     title="One byte every 100 ms",
     expects="The bystanders' worst latency stays within the bound; the slow one gets its reply.",
     why="A server that waits for the rest of one message makes everybody wait.",
-    cites=("select(2): readiness is for one read, not for a message",),
+    cites=(sources.ONE_READ,),
 )
 def sender(lab: Lab) -> None:
     slow = lab.play(
@@ -60,7 +61,7 @@ def sender(lab: Lab) -> None:
     title="A hundred of them",
     expects="The bystanders' worst latency stays within the bound; each gets its reply.",
     why="A pool of threads that serves the quick is used up by the slow.",
-    cites=("select(2): readiness is for one read, not for a message",),
+    cites=(sources.ONE_READ,),
     connections=lambda case: 100,
 )
 def many_senders(lab: Lab) -> None:
@@ -83,7 +84,7 @@ def many_senders(lab: Lab) -> None:
     title="Reads a long reply slowly",
     expects="The reply arrives whole; others unharmed.",
     why="A write that is taken in part is to be continued when there is room, with nobody waiting.",
-    cites=("send(2): a write may be partial", "RFC 9293 §3.8.6 (the window)"),
+    cites=(sources.PARTIAL_WRITE, sources.WINDOW),
     quiet=True,
     connections=lambda case: 2,
 )
@@ -132,7 +133,7 @@ def reader(lab: Lab) -> None:
     title="Sends without end and never reads",
     expects="The server stops reading from it; memory bounded; others unharmed.",
     why="Replies that nobody reads must wait in bounded buffers, in the end with the peer itself.",
-    cites=("RFC 9293 §3.8.6 (the window)", "send(2): EAGAIN"),
+    cites=(sources.WINDOW, sources.SEND_FULL),
     quiet=True,
     connections=lambda case: 2,
 )
@@ -169,7 +170,7 @@ def never_reader(lab: Lab) -> None:
     title="Forty clients that do not read their replies",
     expects="The bystanders' worst latency stays within the bound; the forty are removed at once.",
     why="A pool of threads or tasks that waits for one peer each is used up by a few such peers.",
-    cites=("send(2): blocks when there is no space in the send buffer",),
+    cites=(sources.SEND_FULL,),
     connections=lambda case: 40,
 )
 def unread_crowd(lab: Lab) -> None:
@@ -186,7 +187,7 @@ def unread_crowd(lab: Lab) -> None:
     expects="The reply, byte for byte; no CPU burnt meanwhile.",
     why="A time-out for one read is no time-out for a message: what was read before is dropped. "
     "And what is looked at but left unread stays readable.",
-    cites=("RFC 9293 §3.8.4 (keep-alives are optional)", "recv(2): EAGAIN, with a time-out"),
+    cites=(sources.RECEIVE_TIMEOUT,),
 )
 def paused_message(lab: Lab) -> None:
     limits = (lab.promises.idle_timeout_s, lab.promises.message_deadline_s)
@@ -233,7 +234,7 @@ def paused_message(lab: Lab) -> None:
     title="Half a message, then nothing",
     expects="Removed after the idle timeout.",
     why="A buffer with a part in it is no sign of life.",
-    cites=("RFC 9293 §3.8.4 (keep-alives are optional)",),
+    cites=(sources.KEEPALIVE_ASKS,),
     quiet=True,
     promises=("idle_timeout_s",),
 )
@@ -258,7 +259,13 @@ def stalled_message(lab: Lab) -> None:
     title="One client sends and reads as fast as it can",
     expects="The others' latency stays within the bound.",
     why="Reading from one descriptor until it is dry starves all others.",
-    cites=("epoll(7): starvation, and the ready list",),
+    cites=(
+        Cite(
+            "epoll(7)",
+            "whoever drains one descriptor may starve the others; a list of the ready ones, served "
+            "in turn, prevents it",
+        ),
+    ),
     rounds=3,
 )
 def hog(lab: Lab) -> None:
@@ -284,7 +291,14 @@ def hog(lab: Lab) -> None:
     title="One byte each half idle timeout, for ever",
     expects="INFORMATIONAL, unless a deadline for messages is promised.",
     why="Each byte is a sign of life; only a deadline for the whole message ends such a peer.",
-    cites=("RFC 9293 §3.8.4 (keep-alives are optional)", "slowloris, as HTTP servers know it"),
+    cites=(
+        sources.IDLE,
+        Cite(
+            "Slowloris (RSnake, 2009)",
+            "requests that are never ended, kept alive by a line now and then, use up the "
+            "connections of an HTTP server",
+        ),
+    ),
     promises=("idle_timeout_s",),
 )
 def endless_message(lab: Lab) -> None:
@@ -313,7 +327,7 @@ def endless_message(lab: Lab) -> None:
     title="One in a hundred is slow among many",
     expects="The others do not notice.",
     why="The slow are few in every real crowd, and they are always there.",
-    cites=("select(2): readiness is for one read, not for a message",),
+    cites=(sources.ONE_READ,),
     cases={"200": 200, "900": 900},
     connections=lambda case: int(case),
 )

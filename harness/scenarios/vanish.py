@@ -8,15 +8,14 @@ from iolab.harness.faults.vanish import Vanish
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, flood, half_close, hang, reset
+from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import (
     mid_message,
     mid_reply,
     prove_owing,
     victims,
 )
-from iolab.harness.scenarios.scenario import scenario
-
-KEEPALIVE = ("RFC 1122 §4.2.3.6 (keep-alives)", "tcp(7): TCP_USER_TIMEOUT, TCP_KEEPIDLE")
+from iolab.harness.scenarios.scenario import Cite, scenario
 
 
 def gone(lab: Lab, group: Group) -> Vanish:
@@ -34,7 +33,7 @@ def expect_noticed(lab: Lab, group: Group) -> None:
     title="Gone without FIN or RST, idle",
     expects="Removed within the promised detection time.",
     why="Only keepalive or a timer of its own makes a server ask whether an idle peer still lives.",
-    cites=KEEPALIVE,
+    cites=(sources.KEEPALIVE_ASKS, sources.KEEPIDLE),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Vanish,),
@@ -50,7 +49,7 @@ def gone_idle(lab: Lab) -> None:
     title="Gone in the middle of sending a message",
     expects="Removed within the promised detection time.",
     why="A server that waits for the rest of a message waits for ever.",
-    cites=KEEPALIVE,
+    cites=(sources.KEEPALIVE_ASKS, sources.KEEPIDLE),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Vanish,),
@@ -66,7 +65,15 @@ def gone_mid_message(lab: Lab) -> None:
     title="Gone while being written to",
     expects="Removed within the promised detection time.",
     why="Keepalive does not probe while data is outstanding: the user timeout has to tell.",
-    cites=(*KEEPALIVE, "RFC 5482 (user timeout)"),
+    cites=(
+        sources.KEEPALIVE_WHEN_IDLE,
+        sources.USER_TIMEOUT,
+        Cite(
+            "RFC 5482",
+            "the user timeout is how long sent data may be unacknowledged before the connection is "
+            "closed by force",
+        ),
+    ),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Vanish,),
@@ -82,7 +89,7 @@ def gone_mid_reply(lab: Lab) -> None:
     title="The client's node is unplugged",
     expects="Removed within the promised detection time, all its connections.",
     why="Nothing arrives, neither FIN nor RST: only keepalive, user timeout or a timer can tell.",
-    cites=KEEPALIVE,
+    cites=(sources.KEEPALIVE_ASKS, sources.KEEPIDLE, sources.USER_TIMEOUT),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Cable,),
@@ -99,7 +106,14 @@ def cable(lab: Lab) -> None:
     title="Comes back without memory and answers with a reset",
     expects="Removed at once.",
     why="A rebooted host says no to the first packet that reaches it: the server must send one.",
-    cites=("RFC 9293 §3.5.1 (half-open connections)", *KEEPALIVE),
+    cites=(
+        sources.HALF_OPEN,
+        Cite(
+            "RFC 1122 §4.2.3.6",
+            "a peer that dropped the connection in a crash answers a keep-alive by a reset",
+        ),
+        sources.KEEPIDLE,
+    ),
     quiet=True,
     promises=("detect_vanished_s",),
     faults=(Vanish,),
@@ -115,8 +129,9 @@ def returns(lab: Lab) -> None:
     "vanish.frozen",
     title="The client is stopped, and its kernel goes on acknowledging",
     expects="Removed within the idle timeout, if one is promised.",
-    why="Keepalive and user timeout never fire for a peer whose kernel answers.",
-    cites=("RFC 1122 §4.2.3.6 (keep-alives)", "signal(7): SIGSTOP"),
+    why="Its kernel answers each keepalive probe, and a user timeout has nothing to count while "
+    "nothing is unsent or unacknowledged: only a timer of the server's own ends such a peer.",
+    cites=(sources.KEEPALIVE_ASKS, sources.USER_TIMEOUT, sources.SIGSTOP),
     quiet=True,
     promises=("idle_timeout_s",),
     faults=(FreezeClient,),
@@ -137,8 +152,9 @@ def frozen(lab: Lab) -> None:
     "vanish.zero-window",
     title="Never opens its receive window again",
     expects="Removed after the idle timeout.",
-    why="The peer's kernel answers every window probe: to the server's kernel it is alive.",
-    cites=("RFC 9293 §3.8.6.1 (zero-window probing)", "RFC 1122 §4.2.2.17 (probing zero windows)"),
+    why="The peer's kernel answers every window probe, so TCP never gives up. A user timeout "
+    "counts a closed window too; but then the kernel has ended it, and no idle timeout.",
+    cites=(sources.ZERO_WINDOW, sources.USER_TIMEOUT),
     quiet=True,
     promises=("idle_timeout_s",),
     cases={"": False, "half-closed": True},

@@ -19,7 +19,7 @@ from iolab.harness.run.options import ROOT
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.playing import Playing
-from iolab.harness.scenarios.scenario import CATALOGUE, NO_CASE, Scenario
+from iolab.harness.scenarios.scenario import CATALOGUE, NO_CASE, Cite, Scenario
 from iolab.harness.subject.manifest import Subject, load
 
 Body = Callable[[Lab], None]
@@ -40,7 +40,7 @@ def of_the_catalogue(id: str) -> Scenario:
 def made_of(body: Body, id: str = "test.made", **fields: Any) -> Scenario:
     """A scenario of a test's own."""
     about = "made by a test"
-    return Scenario(id, about, about, about, (about,), body, **fields)
+    return Scenario(id, about, about, about, (Cite(about, about),), body, **fields)
 
 
 def play(
