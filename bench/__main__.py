@@ -21,8 +21,8 @@ from bench.report import page, record, terminal
 from bench.rounds import Clients, Play
 from bench.run import Run, versions
 from iolab.harness.errors import UsageError
+from iolab.harness.places import ROOT
 from iolab.harness.report.terminal import WIDTH
-from iolab.harness.run.options import ROOT
 
 DOCS = ROOT / "docs"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from iolab.harness.backends.local import linux
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 
 
 def start(

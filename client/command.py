@@ -3,11 +3,15 @@
 import argparse
 import socket
 import sys
+from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import NoReturn
 
 from . import agent, play, prompt
 from .fields import Invalid
 from .script import load, names
+
+_PROGRAM = "python -m client"
 
 _EPILOG = """\
 other commands:
@@ -24,13 +28,19 @@ def main(arguments: list[str]) -> int:
         _agent_parser().parse_args(arguments[1:])
         return agent.main()
     if arguments[:1] == ["play"]:
-        return _play(arguments[1:])
-    parsed = _prompt_parser().parse_args(arguments)
+        return play_script(arguments[1:], f"{_PROGRAM} play")
+    return talk(arguments, _PROGRAM, _EPILOG)
+
+
+def talk(arguments: Sequence[str], program: str, epilog: str | None = None) -> int:
+    """The prompt; its exit status. `program` is what usage and complaints begin with."""
+    parsed = _prompt_parser(program, epilog).parse_args(arguments)
     return prompt.main(parsed.host, parsed.port, parsed.bind)
 
 
-def _play(arguments: list[str]) -> int:
-    parsed = _play_parser().parse_args(arguments)
+def play_script(arguments: Sequence[str], program: str) -> int:
+    """Play a script; the exit status: 0, 1 if something failed, 2 for bad input."""
+    parsed = _play_parser(program).parse_args(arguments)
     try:
         script = load(parsed.script)
         target = play.resolve(parsed.host, parsed.port, parsed.forever)
@@ -56,21 +66,29 @@ def _play(arguments: list[str]) -> int:
     return play.Play(order).run()
 
 
-def _prompt_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m client",
+class _OneLineParser(argparse.ArgumentParser):
+    """argparse, but a mistake costs the reader one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        raise SystemExit(2)
+
+
+def _prompt_parser(program: str, epilog: str | None) -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog=program,
         description="Talk to a server: each line typed is sent, replies appear when they arrive. "
         "Ctrl-D ends your side and waits for the rest, Ctrl-C leaves.",
-        epilog=_EPILOG,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_target(parser)
     return parser
 
 
-def _play_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m client play",
+def _play_parser(program: str) -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog=program,
         description="Play a script against a server and tell how it went. Scripts that repeat "
         "go on until Ctrl-C or --for. The status is 1 if an expectation failed, 2 for bad input.",
         epilog="scripts: " + ", ".join(names()),
@@ -91,8 +109,8 @@ def _play_parser() -> argparse.ArgumentParser:
 
 
 def _agent_parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="python -m client agent",
+    return _OneLineParser(
+        prog=f"{_PROGRAM} agent",
         description="Play scripts on thousands of connections, told by JSON lines on standard "
         "input, telling on standard output; docs/protocol.md is the contract. "
         "Ends with its input.",
@@ -111,25 +129,26 @@ def _address(text: str) -> str:
     try:
         return str(ip_address(text))
     except ValueError:
-        raise argparse.ArgumentTypeError("an IPv4 or IPv6 address") from None
+        raise argparse.ArgumentTypeError(f"must be an IPv4 or IPv6 address, not {text!r}") from None
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
-    return port
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"must be a port, from 1 to 65535, not {text!r}")
+    return int(text)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not seconds > 0:
-        raise argparse.ArgumentTypeError("more than 0 seconds")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return seconds

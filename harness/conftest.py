@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,14 @@ STATUS_OF_BAD_INPUT = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options.declare(parser)
+    options.declare(parser.getgroup("iolab", "the lab").addoption)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Check all input before anything starts, and play in parallel unless told otherwise."""
     try:
+        runner.check_expressions(config)
         config.stash[runner.OPTIONS] = options.read(config)
         if config.getoption("--list"):
             runner.print_catalogue()
@@ -45,6 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Summary(config), "iolab-summary")
 
 
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Dir | None:
+    return collection.collect_folder(path, parent)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
     return collection.collect(file_path, parent)
 
@@ -53,6 +61,12 @@ def pytest_collection_finish() -> None:
     # What was imported and collected stays: looking through it again and again is a tenth of the
     # CPU of a run.
     gc.freeze()
+
+
+def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
+    # Workers begin in the user's folder, whose `select.py` is not Python's.
+    for spec in specs:
+        spec.python = f"{shlex.quote(sys.executable)} -P"
 
 
 def pytest_configure_node(node: Any) -> None:

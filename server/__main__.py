@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 from . import models
@@ -17,22 +18,27 @@ from .settings import parse
 from .stop import StopRequest
 
 
-def main() -> int:
-    """Run one server until it is told to stop; returns the exit status."""
-    settings = parse(sys.argv[1:])
+def main(arguments: Sequence[str] | None = None, program: str = "server") -> int:
+    """Run one server until it is told to stop; returns the exit status.
+
+    Without `arguments`, those of this process. `program` is what complaints begin with.
+    """
+    settings = parse(sys.argv[1:] if arguments is None else arguments, program)
     if settings.model == "auto":
         settings = replace(settings, model=models.best())
     model = models.load(settings.model)
     why_not = model.unavailable()
     if why_not is not None:
-        return _fail(2, f"argument --model: {settings.model} cannot run here: {why_not}")
+        why = f"argument --model: {settings.model} cannot run here: {why_not}"
+        return _fail(program, 2, why)
     try:
         listener = Listener(settings)
     except socket.gaierror:
-        return _fail(2, f"argument --host: {settings.host!r} is not an IPv4 or IPv6 address")
+        why = f"argument --host: {settings.host!r} is not an IPv4 or IPv6 address"
+        return _fail(program, 2, why)
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
-        return _fail(1, f"cannot listen on {where}: {os.strerror(error.errno or 0)}")
+        return _fail(program, 1, f"cannot listen on {where}: {os.strerror(error.errno or 0)}")
     log = Log(settings.log)
     stop = StopRequest()  # before anybody is told that we listen, and may send a signal
     try:
@@ -51,8 +57,8 @@ def main() -> int:
     return 0
 
 
-def _fail(status: int, message: str) -> int:
-    sys.stderr.write(f"server: {message}\n")
+def _fail(program: str, status: int, message: str) -> int:
+    sys.stderr.write(f"{program}: {message}\n")
     return status
 
 

@@ -95,16 +95,16 @@ def _bounded(
     return parse
 
 
-def parse(arguments: Sequence[str]) -> Settings:
+def parse(arguments: Sequence[str], program: str = "server") -> Settings:
     """Settings from command-line `arguments`; exits with status 2 and one line if they are bad."""
-    parser = _parser()
+    parser = _parser(program)
     values = vars(parser.parse_args(arguments))
     return Settings(**{field.name: values[field.name] for field in fields(Settings)})
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = _OneLineParser(
-        prog="server",
+        prog=program,
         description="A TCP server that shows one way of waiting for input and output.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,

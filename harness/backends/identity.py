@@ -33,6 +33,11 @@ def current_id() -> str:
     return os.environ.get(VARIABLE) or new_id()
 
 
+def is_id(text: str) -> bool:
+    """Whether that is a run's id, and so the name of something that a run has made."""
+    return _ID.fullmatch(text) is not None
+
+
 def alive(run_id: str) -> bool | None:
     """Whether the run's main process still runs; None when that cannot be seen from here.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from iolab.harness.backends.base import BackendError, BackendUnavailable
 from iolab.harness.backends.docker import engine, images, removal
 from iolab.harness.backends.namespaces import backend as namespaces
+from iolab.harness.command_line import Parser
 from iolab.harness.progress import Progress
 
 
@@ -67,4 +67,4 @@ def clean(arguments: Sequence[str]) -> int:
 
 
 def _no_options(name: str, arguments: Sequence[str], what: str) -> None:
-    argparse.ArgumentParser(f"python -m iolab {name}", description=what).parse_args(arguments)
+    Parser(prog=f"iolab {name}", description=what).parse_args(arguments)

@@ -1,13 +1,12 @@
-"""`python -m iolab pictures`: record what each model does while it waits, and draw it."""
+"""`iolab pictures`: record what each model does while it waits, and draw it."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from iolab.harness.backends import identity
 from iolab.harness.backends.choose import AUTO, BACKENDS, prepared
-from iolab.harness.errors import UsageError
+from iolab.harness.command_line import Parser
 from iolab.harness.pages import main as write_pages
 from iolab.harness.pictures.recording import record
 from iolab.harness.progress import Progress
@@ -15,14 +14,9 @@ from iolab.harness.run.options import model
 from iolab.server import models
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(message.removeprefix("argument "))
-
-
 def main(arguments: Sequence[str]) -> int:
     """Record the models given, or all, keep the recordings, and write the page and its pictures."""
-    parser = _Parser(prog="python -m iolab pictures", description=main.__doc__)
+    parser = Parser(prog="iolab pictures", description=main.__doc__)
     parser.add_argument("--backend", choices=(AUTO, *BACKENDS), default=AUTO, help="where")
     parser.add_argument(
         "--model", action="append", choices=models.NAMES, help="which (repeatable; default: all)"

@@ -1,14 +1,14 @@
-"""`python -m iolab judge RUN`: the verdicts of a saved run, from its observations."""
+"""`iolab judge RUN`: the verdicts of a saved run, from its observations."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Judgement, Level, judge
 from iolab.harness.record.recorder import load
@@ -17,8 +17,10 @@ from iolab.harness.report.terminal import STYLES
 
 def main(arguments: Sequence[str]) -> int:
     """Print the verdicts; 1 when one of them is FAILED or UNKNOWN."""
-    parser = argparse.ArgumentParser(prog="python -m iolab judge", description=__doc__)
-    parser.add_argument("run", type=Path, help="a folder of runs/, or one .ndjson file of it")
+    parser = Parser(prog="iolab judge", description=__doc__)
+    parser.add_argument(
+        "run", metavar="RUN", type=Path, help="a folder of runs/, or one .ndjson file of it"
+    )
     path = parser.parse_args(arguments).run
     files = sorted(path.glob("*.ndjson")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from iolab.harness.live.state import State
 from iolab.harness.live.style import QUIET, signed
-from iolab.harness.live.words import clock
+from iolab.harness.live.words import ANSWER, JOIN, clock
 
 REACTION_S = 5.0
 
@@ -43,12 +43,12 @@ def footer(state: State, width: int) -> Text:
     if state.reply == "operator":
         number = state.log.questions[0].number if state.log.questions else 3
         hints = [(f"{number} hello", f"answers {number}"), ("list", ""), (f"close {number}", "")]
-        hints += [("make client", "takes part"), ("Ctrl-C", "ends")]
+        hints += [(JOIN, "takes part"), ("Ctrl-C", "ends")]
     else:
         hints = [
             ("Ctrl-C", "ends"),
-            ("make client", "takes part"),
-            ("make lab REPLY=operator", "you answer"),
+            (JOIN, "takes part"),
+            (ANSWER, "you answer"),
         ]
     text = Text(" ", no_wrap=True)
     for keys, what in hints:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import socket
 import sys
 from collections.abc import Sequence
 
 from iolab.client.prompt import Prompt
+from iolab.harness.command_line import Parser
 from iolab.harness.live.rendezvous import NoLab, enter, last_words
 
 
 def main(arguments: Sequence[str]) -> int:
     """Talk to the server of the newest running lab; the exit status of the prompt there."""
-    argparse.ArgumentParser(
-        prog="python -m iolab client",
-        description="Open a prompt inside the running lab of `make lab`: each line is sent, replies"
-        " appear when they arrive. Ctrl-D ends your side and waits for the rest, Ctrl-C leaves.",
+    Parser(
+        prog="iolab client",
+        description="Open a prompt inside the running lab: each line is sent, replies appear"
+        " when they arrive. Ctrl-D ends your side and waits for the rest, Ctrl-C leaves.",
     ).parse_args(arguments)
     try:
         greeting, way, door = enter()

@@ -13,13 +13,14 @@ from pathlib import Path
 from iolab.client.fields import Invalid
 from iolab.client.script import load
 from iolab.harness.backends.choose import AUTO, BACKENDS
+from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
 from iolab.harness.live import definition
 from iolab.harness.live.definition import Definition
-from iolab.harness.run.options import ROOT, model
+from iolab.harness.places import COMPOSE, ROOT
+from iolab.harness.run.options import model
 from iolab.harness.subject.manifest import Subject
 
-COMPOSE = ROOT / "compose.yaml"
 REPLIES = ("echo", "upper", "operator")
 DEFAULT_DURATION_S = 20.0
 
@@ -39,11 +40,6 @@ class Options:
     essay: str
     duration_s: float | None
     capture: Path | None
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise UsageError(message.removeprefix("argument "))
 
 
 def read(arguments: Sequence[str], *, terminal: bool) -> Options:
@@ -73,8 +69,8 @@ def read(arguments: Sequence[str], *, terminal: bool) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m iolab lab",
+    parser = Parser(
+        prog="iolab lab",
         description="Run the lab of compose.yaml and watch it live. Ctrl-C ends it and removes "
         "everything. Without a terminal it prints plain lines and ends after --duration.",
     )

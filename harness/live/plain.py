@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from iolab.harness.live.log import Line
 from iolab.harness.live.process import doing
 from iolab.harness.live.state import State
-from iolab.harness.live.words import count
+from iolab.harness.live.words import ANSWER, JOIN, count
 
 STATUS_EVERY_S = 5.0
 TOLD_OF_EACH = 2
@@ -35,11 +35,11 @@ class Plain:
             f"lab: model {state.model} ({state.title}), "
             f"{count(len(state.clients), 'client')}, on {state.backend}"
         )
-        yield "`make client` in another terminal takes part; Ctrl-C ends it"
+        yield f"`{JOIN}` in another terminal takes part; Ctrl-C ends it"
         if state.reply == "operator":
             yield "you answer: NUMBER TEXT, list, close NUMBER"
         else:
-            yield "with `make lab REPLY=operator` you answer the clients yourself"
+            yield f"with `{ANSWER}` you answer the clients yourself"
 
     def news(self) -> Iterator[str]:
         """The lines about what has happened since the last call."""

@@ -26,6 +26,7 @@ from typing import Any
 from iolab.harness.backends.base import BackendError, Process
 from iolab.harness.backends.channel import ChannelError
 from iolab.harness.live.session import LabFailed, Session, Visit
+from iolab.harness.live.words import LAB
 
 _NAME = "iolab.lab.{user}."  # and when it was opened, in nanoseconds since boot
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid (unix(7))
@@ -125,7 +126,7 @@ def enter() -> tuple[dict[str, Any], socket.socket, socket.socket]:
         if "error" in greeting:
             raise NoLab(greeting["error"])
         return greeting, socket.socket(fileno=fds[0]), door
-    raise NoLab("no lab of yours is running here: start one with `make lab` in another terminal")
+    raise NoLab(f"no lab of yours is running here: start one with `{LAB}` in another terminal")
 
 
 def last_words(door: socket.socket) -> dict[str, Any]:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from iolab.harness.places import IS_CHECKOUT
+
+# What a user types, who has a checkout, or the package.
+LAB, JOIN, ANSWER = (
+    ("make lab", "make client", "make lab REPLY=operator")
+    if IS_CHECKOUT
+    else ("iolab lab", "iolab client", "iolab lab --reply operator")
+)
+
 # What a thread that sleeps in the call waits for; each follows the word "until", and `{who}` is
 # whose socket it is.
 UNTIL: Mapping[str, str] = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from iolab.harness.backends import declared
+from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
 from iolab.harness.pages import faults, gallery, models, scenarios
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
 
@@ -28,8 +28,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`python -m iolab docs [--check]`: write the pages, or say which of them are stale."""
-    parser = argparse.ArgumentParser(prog="python -m iolab docs", description=main.__doc__)
+    """`iolab docs [--check]`: write the pages, or say which of them are stale."""
+    parser = Parser(prog="iolab docs", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if one is stale")
     options = parser.parse_args(arguments)
     load_catalogue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.subject.manifest import Subject, load
 
 GALLERY = ROOT / "gallery"

@@ -10,7 +10,8 @@ from functools import cache, partial
 from iolab.harness.errors import UsageError
 from iolab.harness.pictures.drawing import draw, slept, waits
 from iolab.harness.pictures.recording import KEPT_IN, Recording, load
-from iolab.harness.run.options import ROOT, model
+from iolab.harness.places import ROOT
+from iolab.harness.run.options import model
 
 PAGE = "docs/io-models.md"
 

@@ -19,8 +19,8 @@ from iolab.harness.backends.base import Backend
 from iolab.harness.errors import UsageError
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step, ask, close, connect, idle, repeat
+from iolab.harness.places import ROOT
 from iolab.harness.record.recorder import Recorder
-from iolab.harness.run.options import ROOT
 from iolab.harness.subject.manifest import Subject
 
 KEPT_IN = ROOT / "docs" / "pictures"

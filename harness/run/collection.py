@@ -9,7 +9,7 @@ import pytest
 
 from iolab.harness.run import runner
 from iolab.harness.run.runner import Form
-from iolab.harness.scenarios.catalogue import scenarios_of
+from iolab.harness.scenarios.catalogue import FOLDER, scenarios_of
 from iolab.harness.scenarios.scenario import Scenario
 
 
@@ -39,6 +39,14 @@ class PlayingItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.scenario.body.__code__.co_firstlineno - 1, self.name
+
+
+def collect_folder(path: Path, parent: pytest.Collector) -> pytest.Dir | None:
+    """The catalogue's folder, or None for any other.
+
+    pytest would take it for a package of tests, and import it under a name of its own making.
+    """
+    return pytest.Dir.from_parent(parent, path=path) if path == FOLDER else None
 
 
 def collect(path: Path, parent: pytest.Collector) -> ScenarioFile | None:

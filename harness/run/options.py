@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from iolab.harness.backends.base import Family
 from iolab.harness.errors import UsageError
+from iolab.harness.places import SUBJECTS
 from iolab.harness.scenarios.nature import check_nature
 from iolab.harness.subject.manifest import Subject, load
-
-ROOT = Path(__file__).resolve().parents[2]
-SUBJECTS = ROOT / "subjects"
-RUNS = ROOT / "runs"
 
 BACKENDS = ("auto", "docker", "namespaces", "processes")
 FAMILIES: dict[str, tuple[Family, ...]] = {"4": (4,), "6": (6,), "both": (4, 6)}
@@ -38,36 +36,33 @@ class Options:
     results: Path | None
 
 
-def declare(parser: Any) -> None:
-    """Add the options to pytest's parser; `read` checks their values."""
-    group = parser.getgroup("iolab", "the lab")
-    group.addoption("--backend", default="auto", help=f"where labs run: {', '.join(BACKENDS)}")
-    group.addoption(
+def declare(add: Callable[..., object]) -> None:
+    """Declare the options by `add`, argparse's or pytest's; `read` checks their values."""
+    add("--backend", default="auto", help=f"where labs run: {', '.join(BACKENDS)}")
+    add(
         "--model",
         action="append",
         default=[],
         metavar="NAME",
         help=f"one of our own servers, subjects/NAME.toml (repeatable; default: {DEFAULT_MODEL})",
     )
-    group.addoption(
+    add(
         "--subject",
         action="append",
         default=[],
         metavar="FILE",
         help="the manifest of a server to test (repeatable)",
     )
-    group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
-    group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
-    group.addoption(
+    add("--ip", default="4", help="address family: 4 (default), 6 or both")
+    add("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
+    add(
         "--keep-on-fail",
         action="store_true",
         help="play one after the other, and stop in the lab of a failure",
     )
-    group.addoption(
-        "--pcap", action="store_true", help="keep a capture of every playing, not of failures only"
-    )
-    group.addoption("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
-    group.addoption("--list", action="store_true", help="print the catalogue and end")
+    add("--pcap", action="store_true", help="keep a capture of every playing, not of failures only")
+    add("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
+    add("--list", action="store_true", help="print the catalogue and end")
 
 
 def read(config: Any) -> Options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from _pytest.mark import _parse_expression
 
 from iolab.harness.backends import choose
 from iolab.harness.backends.base import Backend, Family
-from iolab.harness.backends.identity import VARIABLE, current_id, new_id
+from iolab.harness.backends.identity import VARIABLE, current_id, is_id, new_id
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Judgement, Level
 from iolab.harness.lab.lab import Lab
+from iolab.harness.places import runs
 from iolab.harness.report import properties
 from iolab.harness.report.outcome import Outcome
-from iolab.harness.run.options import RUNS, Options
+from iolab.harness.run.options import Options
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.playing import Playing
@@ -56,6 +59,15 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def check_expressions(config: pytest.Config) -> None:
+    """UsageError for a wrong `-k` or `-m`; pytest finds out when it has collected, in a worker."""
+    for option in ("-k", "-m"):
+        try:
+            _parse_expression(config.getoption(option), f"{option}: cannot be read")
+        except pytest.UsageError as error:
+            raise UsageError(str(error)) from None
+
+
 def set_workers(config: pytest.Config) -> None:
     """Play side by side unless `-n` says otherwise, or a debugger wants the terminal."""
     alone = any(map(config.getoption, ("usepdb", "collectonly", "keep_on_fail")))
@@ -77,6 +89,7 @@ def start(config: pytest.Config) -> None:
         config.stash[BACKEND] = choose.backend(name, current_id())
         return
     run_id = os.environ[VARIABLE] = new_id()
+    _see_that_runs_can_be_kept()
     chosen, why = choose.prepared(options.backend, run_id)
     print(why, flush=True)
     why_not = chosen.why_no_ipv6()
@@ -111,12 +124,25 @@ def finish(config: pytest.Config) -> None:
 
 def folder() -> Path:
     """Where this run's observations are."""
-    return RUNS / current_id()
+    return runs() / current_id()
+
+
+def _see_that_runs_can_be_kept() -> None:
+    try:
+        runs().mkdir(exist_ok=True)
+        if not os.access(runs(), os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(
+            f"{runs()}: what is observed cannot be kept there: {error.strerror}"
+        ) from None
 
 
 def _forget_old_runs() -> None:
-    runs = sorted(RUNS.glob("*/"), key=lambda path: path.stat().st_mtime)
-    for old in runs[:-RUNS_KEPT]:
+    # Somebody may keep other things in a folder of that name.
+    ours = [path for path in runs().glob("*/") if is_id(path.name)]
+    ours.sort(key=lambda path: path.stat().st_mtime)
+    for old in ours[:-RUNS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 

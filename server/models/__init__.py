@@ -27,7 +27,7 @@ BEST_FIRST = ("epoll", "uring", "poll", "select")
 
 def load(name: str) -> Model:
     """The model of that name. Only now is its module imported: asyncio alone takes megabytes."""
-    return cast("Model", import_module(f"server.models.{name}"))
+    return cast("Model", import_module(f"{__name__}.{name}"))
 
 
 def best() -> str:

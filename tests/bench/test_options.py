@@ -11,7 +11,7 @@ import pytest
 from bench import options
 from bench.plan import GROUPS
 from iolab.harness.errors import UsageError
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from tests.server.running import wait_until
 
 

@@ -13,9 +13,9 @@ from iolab.harness.judge import Level
 from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step
+from iolab.harness.places import ROOT
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run import stage as stage_module
-from iolab.harness.run.options import ROOT
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.playing import Playing

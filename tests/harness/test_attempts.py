@@ -13,9 +13,9 @@ from iolab.harness.judge import Finding, Level, judge
 from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, hang, send
+from iolab.harness.places import ROOT
 from iolab.harness.record.recorder import load
 from iolab.harness.report.outcome import Outcome
-from iolab.harness.run.options import ROOT
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.playing import Playing
 from iolab.harness.scenarios.scenario import NO_CASE

@@ -14,7 +14,7 @@ from iolab.harness.lab.fault import Seen
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.life import Life
 from iolab.harness.lab.steps import Step, ask, close, expect
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.run.stage import Stage
 from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play

@@ -21,7 +21,7 @@ from iolab.harness.judge import Level
 from iolab.harness.lab.fault import Fault, Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, wait
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.run.stage import Stage
 from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, made_of, of_the_catalogue, once, play

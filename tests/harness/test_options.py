@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
 

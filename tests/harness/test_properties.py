@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 from iolab.harness.judge import Level
+from iolab.harness.places import ROOT
 from iolab.harness.report import properties
 from iolab.harness.report.terminal import RESULT_FIELDS
-from iolab.harness.run.options import ROOT
 from tests.harness.broken import script
 from tests.harness.reports import DOUBT, LEAK, Run, attempt, outcome, playing
 

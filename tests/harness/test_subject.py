@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iolab.harness.errors import UsageError
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
 from iolab.harness.subject.manifest import Promises, load

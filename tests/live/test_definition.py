@@ -9,7 +9,7 @@ import pytest
 from iolab.client.script import names
 from iolab.harness.errors import UsageError
 from iolab.harness.live import definition
-from iolab.harness.live.options import COMPOSE
+from iolab.harness.places import COMPOSE
 
 TEXT = COMPOSE.read_text(encoding="utf-8")
 

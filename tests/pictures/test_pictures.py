@@ -24,7 +24,8 @@ from iolab.harness.pictures.recording import (
     load,
     record,
 )
-from iolab.harness.run.options import ROOT, model
+from iolab.harness.places import ROOT
+from iolab.harness.run.options import model
 from iolab.server import models
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -15,9 +15,9 @@ from docker.models.images import Image
 
 from iolab.harness.backends.docker import base_image
 from iolab.harness.backends.docker.engine import ERRORS, EngineError, explain
+from iolab.harness.places import ROOT
 from iolab.harness.progress import Progress
 
-ROOT = Path(__file__).resolve().parents[3]
 IMAGE_LABEL = "iolab.image"
 
 # For a client that builds: the engine is silent while it commits a layer on a slow disk.

@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_result, wait_fixed
 from iolab.harness.backends.base import BackendUnavailable
 from iolab.harness.backends.docker import engine, removal
 from iolab.harness.backends.docker.engine import RUN_LABEL, EngineError
+from iolab.harness.places import ROOT
 
 DISMISSED = b"dismissed\n"
 QUIET_S = 2.0
@@ -32,6 +33,7 @@ class Watchdog:
             [sys.executable, "-m", __name__, run_id],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            cwd=ROOT,
             start_new_session=True,
         )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import compileall
 
-from iolab.harness.backends.local.process import PROJECT
+from iolab.harness.places import IS_CHECKOUT, ROOT
 
 
 def compile_project() -> None:
-    """Write the bytecode of server, client and harness, where the project's folder is writable.
+    """Write the bytecode of a checkout's server, client and harness, if they may be written to.
 
-    Where it is not, the interpreter compiles at each start, and all is the same but slower.
+    Where they may not, the interpreter compiles at each start, and all is the same but slower. What
+    is installed was compiled by who installed it, and is left as it is.
     """
+    if not IS_CHECKOUT:
+        return
     for package in ("server", "client", "harness"):
-        compileall.compile_dir(PROJECT / package, quiet=2)
+        compileall.compile_dir(ROOT / package, quiet=2)

@@ -15,7 +15,7 @@ from iolab.harness.backends.base import BackendError
 from iolab.harness.backends.local import messages
 from iolab.harness.backends.local.descendants import command_lines, descendants
 from iolab.harness.backends.local.messages import Message
-from iolab.harness.backends.local.process import PROJECT
+from iolab.harness.places import ROOT
 
 ENDED_WITHIN_S = 10.0
 _LOOK_AGAIN_S = 0.02
@@ -44,7 +44,7 @@ class Holder:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno(), main],
-                cwd=PROJECT,
+                cwd=ROOT,
                 start_new_session=True,  # Ctrl-C is for the harness, which then ends us in order
             )
         os.close(main)

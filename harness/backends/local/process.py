@@ -16,8 +16,7 @@ from signal import SIGKILL, Signals, pidfd_send_signal
 
 from iolab.harness.backends.base import BackendError, Process, Stream
 from iolab.harness.backends.local import messages
-
-PROJECT = Path(__file__).resolve().parents[3]
+from iolab.harness.places import ROOT
 
 # So much can be said to a process that is stopped before its harness has to wait.
 _INPUT_BYTES = 1 << 18
@@ -41,7 +40,7 @@ class LocalProcess(Process):
     def __init__(
         self, init: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None
     ) -> None:
-        """Let the init at the other end of that socket start it, in the project's folder.
+        """Let the init at the other end of that socket start it, in our own folder.
 
         BrokenPipeError when the init is gone, BackendError when it cannot.
         """
@@ -56,7 +55,7 @@ class LocalProcess(Process):
         self._status, status = messages.pair()
         self._receiving = threading.Lock()
         self._exit: int | None = None
-        request = {"argv": [program, *argv[1:]], "env": environment(env), "cwd": str(PROJECT)}
+        request = {"argv": [program, *argv[1:]], "env": environment(env), "cwd": str(ROOT)}
         try:
             try:
                 with status:

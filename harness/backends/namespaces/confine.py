@@ -26,16 +26,17 @@ _NOBODY_ELSE = "-"
 def argv(
     command: Sequence[str],
     *,
+    imported_from: str,
     cwd: str,
     user: tuple[int, int] | None,
     capabilities: int,
     cgroups: Sequence[str],
 ) -> list[str]:
-    """The command line that confines `command`, to be started in the project's folder."""
+    """The command line that confines `command`; `import iolab` finds us in `imported_from`."""
     # Neither site-packages, nor variables that are meant for the subject, nor runpy.
-    program = "from harness.backends.namespaces.confine import main; main()"
+    program = f"import sys; sys.path.append({imported_from!r}); from {__name__} import main; main()"
     who = _NOBODY_ELSE if user is None else "{}:{}".format(*user)
-    itself = [sys.executable, "-E", "-S", "-c", program]
+    itself = [sys.executable, "-I", "-S", "-c", program]
     return [*itself, cwd, who, str(capabilities), os.pathsep.join(cgroups), *command]
 
 

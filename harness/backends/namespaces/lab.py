@@ -11,13 +11,13 @@ from iolab.harness.backends.channel import Channel
 from iolab.harness.backends.local import limits, linux
 from iolab.harness.backends.local.holder import Holder
 from iolab.harness.backends.local.node import NodeInit, end_all
-from iolab.harness.backends.local.process import PROJECT
 from iolab.harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
 from iolab.harness.backends.namespaces import confine
 from iolab.harness.backends.namespaces.cgroup import Groups
 from iolab.harness.backends.namespaces.network import address
 from iolab.harness.backends.namespaces.node import READ_ANYTHING
 from iolab.harness.errors import UsageError
+from iolab.harness.places import IMPORTED_FROM, ROOT
 from iolab.harness.subject.manifest import Subject
 
 # Number 1 is the bridge's own.
@@ -63,7 +63,7 @@ class NamespacePod(NamespaceNode, Pod):
                     f"{subject.manifest or subject.name}: writable: {folder} must be a folder of"
                     " this machine, over which the backend namespaces lays memory"
                 )
-        self._files = str(subject.files or PROJECT)
+        self._files = str(subject.files or ROOT)
         super().__init__(
             lab,
             "pod",
@@ -71,7 +71,7 @@ class NamespacePod(NamespaceNode, Pod):
             pod=True,
             capabilities=list(subject.capabilities),
             writable=list(subject.writable),
-            needed=[str(PROJECT), self._files, sys.prefix, sys.base_prefix],
+            needed=[str(IMPORTED_FROM), self._files, sys.prefix, sys.base_prefix],
             cgroups=[str(folder) for folder in groups.folders],
         )
 
@@ -82,6 +82,7 @@ class NamespacePod(NamespaceNode, Pod):
         host = "::" if 6 in self.addresses else "0.0.0.0"
         argv = confine.argv(
             self._subject.argv(host, self.port),
+            imported_from=str(IMPORTED_FROM),
             cwd=self._files,
             user=user_of(self._subject),
             capabilities=READ_ANYTHING | self._capabilities,
@@ -91,7 +92,7 @@ class NamespacePod(NamespaceNode, Pod):
             probe,
             argv,
             env=subject_environment(self._subject),
-            cwd=str(PROJECT),
+            cwd=str(ROOT),
             nofile=limits.most_descriptors(),
         )
 

@@ -11,9 +11,9 @@ from iolab.harness.backends.declared import PROCESSES
 from iolab.harness.backends.local import limits
 from iolab.harness.backends.local.holder import Holder
 from iolab.harness.backends.local.node import NodeInit, end_all
-from iolab.harness.backends.local.process import PROJECT
 from iolab.harness.backends.local.subject import SpawnedSubject, subject_environment, user_of
 from iolab.harness.backends.processes.ports import Reservation
+from iolab.harness.places import ROOT
 from iolab.harness.subject.manifest import Subject
 
 _LAST_NODE = 254
@@ -56,7 +56,7 @@ class ProcessPod(ProcessNode, Pod):
             probe,
             self._subject.argv(host, self.port),
             env=subject_environment(self._subject),
-            cwd=str(self._subject.files or PROJECT),
+            cwd=str(self._subject.files or ROOT),
             nofile=limits.most_descriptors(),
             user=user_of(self._subject),
         )
