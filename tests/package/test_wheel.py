@@ -142,10 +142,8 @@ def test_the_same_files_make_the_same_images(environment: Environment, mine: Pat
     # The server's holds the wheels that this checkout's set-up has brought, too.
     same = ["client", "probe"] if any(ROOT.glob("docker/wheels/*.whl")) else [*IMAGES]
     for name in same:
-        image = rf"^iolab/{name} +([0-9a-f]{{12}})$"
-        assert (
-            re.findall(image, theirs, re.MULTILINE) == re.findall(image, ours, re.MULTILINE) != []
-        )
+        image = re.compile(rf"^iolab/{name} +([0-9a-f]{{12}})$", re.MULTILINE)
+        assert image.findall(theirs) == image.findall(ours) != []
 
 
 def test_the_live_lab_of_our_own_server(environment: Environment, mine: Path) -> None:
