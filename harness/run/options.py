@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from iolab.harness.backends.base import Family
 from iolab.harness.errors import UsageError
+from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.nature import check_nature
 from iolab.harness.subject.manifest import Subject, load
 
@@ -31,6 +33,7 @@ class Options:
 
     backend: str
     subjects: tuple[Subject, ...]
+    only: Mapping[str, frozenset[str]]
     families: tuple[Family, ...]
     scale: float
     keep_on_fail: bool
@@ -55,6 +58,13 @@ def declare(parser: Any) -> None:
         default=[],
         metavar="FILE",
         help="the manifest of a server to test (repeatable)",
+    )
+    group.addoption(
+        "--only",
+        action="append",
+        default=[],
+        metavar="SUBJECT:PLAYING",
+        help="of that subject play nothing but this, named by ID, or more exactly (repeatable)",
     )
     group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
     group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
@@ -89,12 +99,34 @@ def read(config: Any) -> Options:
     return Options(
         backend,
         tuple(subjects),
+        _only(config.getoption("--only"), names),
         families,
         scale,
         config.getoption("--keep-on-fail"),
         config.getoption("--pcap"),
         _results(config.getoption("--results")),
     )
+
+
+def _only(words: Iterable[str], subjects: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """What is played of a subject, by its name, where it is not the whole catalogue."""
+    chosen: dict[str, frozenset[str]] = {}
+    if not words:
+        return chosen
+    playings = {
+        name
+        for entry in load_catalogue().values()
+        for case in entry.cases
+        for name in entry.names(case, quiet=entry.quiet)
+    }
+    for word in words:
+        subject, _, playing = word.partition(":")
+        if subject not in subjects:
+            raise UsageError(f"--only: must begin with a subject of this run, not {word!r}")
+        if playing not in playings:
+            raise UsageError(f"--only: {playing!r} is no playing of the catalogue (--list)")
+        chosen[subject] = chosen.get(subject, frozenset()) | {playing}
+    return chosen
 
 
 def _at_a_terminal(config: Any) -> bool:

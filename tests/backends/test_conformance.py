@@ -12,7 +12,7 @@ import pytest
 
 from iolab.harness.backends.base import Backend, Family, LabNodes, SubjectProcess
 from iolab.harness.backends.channel import Channel
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import (
     CLOSES_FIRST,
     ECHO,
@@ -21,8 +21,10 @@ from tests.backends.subjects import (
     REPEATS,
     TAKES_MEMORY,
     TALKATIVE,
+    THINKS,
     python,
 )
+from tests.waiting import wait_until
 
 CAT = python("import os\nwhile data := os.read(0, 65536):\n    os.write(1, data)")
 
@@ -67,6 +69,12 @@ def talk(lab: LabNodes, client: str = "talker", family: Family = 4) -> Hearing:
     hearing = Hearing(lab.client(client).spawn(python(TALK, *target)))
     assert hearing.says(b"connected"), hearing.heard
     return hearing
+
+
+def cpu_used(probe: Channel) -> tuple[float, float]:
+    """The probe's clock, and the processor time of the subject, in seconds."""
+    snapshot = probe.request("snapshot", label="cpu")["snapshot"]
+    return snapshot["t"], sum(process["cpu_s"] for process in snapshot["processes"])
 
 
 def needs(backend: Backend, *names: str) -> None:
@@ -165,7 +173,7 @@ class TestSubject:
         before = time.monotonic()
         subject = lab.pod.start_subject(probed(lab))
         assert subject.wait(10) == 3
-        until(lambda: len(subject.log()) == 4)
+        wait_until("all that it said", subject.log, holds=lambda log: len(log) == 4)
         lines = subject.log()
         said = [line for _, stream, line in lines if stream == "stdout"]
         assert said == ["first", "second", "unfinished"]
@@ -177,7 +185,7 @@ class TestSubject:
         lab = backend.open_lab(REPEATS)
         subject = lab.pod.start_subject(probed(lab))
         subject.write(b"a word\n")
-        until(lambda: [line for _, _, line in subject.log()] == ["heard a word"])
+        wait_until("its answer", lambda: [line for _, _, line in subject.log()] == ["heard a word"])
         lab.close()
 
     def test_it_is_killed_and_started_again_in_place(self, lab: LabNodes, probed: Probed) -> None:
@@ -194,7 +202,7 @@ class TestSubject:
         lab = backend.open_lab(LEAVES_A_CHILD)
         probe = probed(lab)
         subject = listening(lab, probe)
-        until(lambda: "has a child" in [line for _, _, line in subject.log()])
+        wait_until("its child", lambda: "has a child" in [line for _, _, line in subject.log()])
         probe.request("signal", signal="SIGKILL", who="main")
         assert subject.wait(10) == -signal.SIGKILL
         left = probe.request("snapshot", label="left", port=lab.pod.port)["snapshot"]
@@ -205,14 +213,16 @@ class TestSubject:
         lab = backend.open_lab(PRINTS_WITHOUT_END)
         probe = probed(lab)
         subject = lab.pod.start_subject(probe)
-        until(subject.log)
+        wait_until("its first words", subject.log)
         subject.hold_output(True)
         probe.request(
             "wait", condition={"idle": {"for_s": 0.2, "cpu_share_at_most": 0.05}}, within_s=10
         )
         so_far = len(subject.log())
         subject.hold_output(False)
-        until(lambda: len(subject.log()) > so_far + 10_000)
+        wait_until(
+            "much more", lambda: len(subject.log()), holds=lambda lines: lines > so_far + 10_000
+        )
         probe.request("signal", signal="SIGKILL", who="all")
         lab.close()
 
@@ -234,10 +244,23 @@ class TestNode:
         # The kernel sends the segment again by itself: the connection has outlived the gap.
         assert hearing.says(b"late\n")
 
-    def test_a_cpu_limit_is_set_and_lifted(self, backend: Backend, lab: LabNodes) -> None:
+    def test_a_cpu_limit_holds_and_is_lifted(self, backend: Backend, probed: Probed) -> None:
         needs(backend, "cpu-limit")
-        lab.pod.limit(cpus=0.1)
+        lab = backend.open_lab(THINKS)
+        probe = probed(lab)
+        subject = lab.pod.start_subject(probe)
+        wait_until("its first words", subject.log)
+        lab.pod.limit(cpus=0.05)
+        at_most = {"idle": {"for_s": 0.5, "cpu_share_at_most": 0.1}}
+        probe.request("wait", condition=at_most, within_s=10)
         lab.pod.limit()
+        begun, used = cpu_used(probe)
+        wait_until(
+            "more than the limit would have let it have by now",
+            lambda: cpu_used(probe),
+            holds=lambda now: now[1] - used > 0.3 + 0.1 * (now[0] - begun),
+        )
+        lab.close()
 
     def test_a_memory_limit_holds(self, backend: Backend, probed: Probed) -> None:
         needs(backend, "memory-limit")

@@ -22,8 +22,10 @@ from iolab.harness.backends.namespaces.backend import Namespaces
 from iolab.harness.errors import UsageError
 from iolab.harness.subject.manifest import Subject
 from tests.backends.conftest import usable
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
+from tests.backends.test_conformance import listening, talk
+from tests.waiting import is_empty, wait_until
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -196,8 +198,15 @@ class TestNetwork:
         node.plug()
 
     def test_the_pod_can_be_unplugged_too(self, lab: LabNodes) -> None:
+        probe = Channel("probe", lab.pod.start_probe())
+        listening(lab, probe)
+        hearing = talk(lab)
         lab.pod.unplug()
+        hearing.process.write(b"late\n")
+        assert not hearing.says(b"late\n", within_s=0.3)
         lab.pod.plug()
+        assert hearing.says(b"late\n")
+        probe.close()
 
     def test_a_node_has_an_address_of_each_family(self, lab: LabNodes) -> None:
         names = ("one", "two", "three")
@@ -254,13 +263,15 @@ class TestCleanUp:
                     time.sleep(1000)
                 os._exit(0)
         """
+        before = set(namespaces.leftovers())
         lab = namespaces.open_lab(serving("daemon", daemon.replace("\n            ", "\n")))
         probe = Channel("probe", lab.pod.start_probe())
         assert lab.pod.start_subject(probe).wait(10) == 0
-        before = len(namespaces.leftovers())
+        of_the_lab = set(namespaces.leftovers()) - before
+        assert any("time.sleep(1000)" in line for line in of_the_lab), "the daemon is there"
         probe.close()
         lab.close()
-        until(lambda: len(namespaces.leftovers()) < before)
+        wait_until("its end", lambda: of_the_lab & set(namespaces.leftovers()), holds=is_empty)
 
 
 TRIAL = """
