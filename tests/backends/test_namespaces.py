@@ -263,15 +263,17 @@ class TestCleanUp:
                     time.sleep(1000)
                 os._exit(0)
         """
-        before = set(namespaces.leftovers())
         lab = namespaces.open_lab(serving("daemon", daemon.replace("\n            ", "\n")))
         probe = Channel("probe", lab.pod.start_probe())
         assert lab.pod.start_subject(probe).wait(10) == 0
-        of_the_lab = set(namespaces.leftovers()) - before
-        assert any("time.sleep(1000)" in line for line in of_the_lab), "the daemon is there"
+
+        def daemons() -> list[str]:
+            return [line for line in namespaces.leftovers() if "time.sleep(1000)" in line]
+
+        assert daemons()
         probe.close()
         lab.close()
-        wait_until("its end", lambda: of_the_lab & set(namespaces.leftovers()), holds=is_empty)
+        wait_until("the daemon's end", daemons, holds=is_empty)
 
 
 TRIAL = """
