@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,3 +38,44 @@ def wait_until(
 def is_empty(seen: object) -> bool:
     """For `holds`, where nothing is to be left; the error shows what is."""
     return not seen
+
+
+def wait_until_calm(
+    what: str,
+    cpu_s: Callable[[], float],
+    *,
+    for_s: float = 0.5,
+    share: float = 0.1,
+    within_s: float = PATIENCE_S,
+) -> None:
+    """Wait until a process has used at most this share of a CPU over so many seconds.
+
+    `cpu_s` gives what it has used so far. One that never rests is never calm.
+    """
+    since, used = time.monotonic(), cpu_s()
+
+    def calm_for() -> float:
+        nonlocal since, used
+        now, used_now = time.monotonic(), cpu_s()
+        if used_now - used > share * for_s:
+            since, used = now, used_now
+        return now - since
+
+    wait_until(what, calm_for, holds=lambda seconds: seconds >= for_s, within_s=within_s)
+
+
+# In the kernel's tcp_info: how long ago data came, in milliseconds.
+_LAST_DATA_RECEIVED = 8 + 11 * 4
+
+
+def wait_until_silent(sock: socket.socket, for_s: float) -> None:
+    """Wait until the kernel says that the socket has got no data for so many seconds."""
+
+    def silent_for() -> float:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED + 4)
+        (milliseconds,) = struct.unpack_from("=I", info, _LAST_DATA_RECEIVED)
+        return float(milliseconds) / 1000
+
+    wait_until(
+        "silence", silent_for, holds=lambda seconds: seconds > for_s, within_s=for_s + PATIENCE_S
+    )

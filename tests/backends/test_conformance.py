@@ -74,8 +74,9 @@ def talk(lab: LabNodes, client: str = "talker", family: Family = 4) -> Hearing:
 def cpu_share(probe: Channel) -> float:
     """Of one CPU, what the subject gets in the next second."""
     found = probe.request("activity", within_s=1.0, every_s=0.05)
-    used: float = sum(process["cpu_s"] for process in found["processes"])
-    return used / (found["to"] - found["from"])
+    used = sum(process["cpu_s"] for process in found["processes"])
+    share: float = used / (found["to"] - found["from"])
+    return share
 
 
 def needs(backend: Backend, *names: str) -> None:
