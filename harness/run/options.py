@@ -21,8 +21,12 @@ RUNS = ROOT / "runs"
 BACKENDS = ("auto", "docker", "namespaces", "processes")
 FAMILIES: dict[str, tuple[Family, ...]] = {"4": (4,), "6": (6,), "both": (4, 6)}
 
-# How much is done, as a factor on the numbers and sizes of the scenarios.
-SCALES = {"quick": 0.2, "normal": 1.0, "heavy": 5.0}
+# How often what a scenario repeats is repeated, as a factor: connections that come and go, messages
+# of a conversation. How many are there at once is a scenario's case, and how large a message may be
+# is the subject's promise.
+SCALES = {"quick": 1, "normal": 5, "heavy": 25}
+
+_TIMES = ", ".join(f"{name} ({factor}×)" for name, factor in SCALES.items())
 
 DEFAULT_MODEL = "select"
 
@@ -35,7 +39,7 @@ class Options:
     subjects: tuple[Subject, ...]
     only: Mapping[str, frozenset[str]]
     families: tuple[Family, ...]
-    scale: float
+    scale: int
     keep_on_fail: bool
     pcap: bool
     results: Path | None
@@ -67,7 +71,7 @@ def declare(parser: Any) -> None:
         help="of that subject play nothing but this, named by ID, or more exactly (repeatable)",
     )
     group.addoption("--ip", default="4", help="address family: 4 (default), 6 or both")
-    group.addoption("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
+    group.addoption("--scale", default="quick", help=f"how much coming, going, talking: {_TIMES}")
     group.addoption(
         "--keep-on-fail",
         action="store_true",

@@ -19,7 +19,7 @@ class Playing:
     family: Family
     case: str
     quiet: bool
-    scale: float = 1.0
+    scale: int = 1
 
     @property
     def label(self) -> str:
