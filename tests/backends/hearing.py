@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 
 from iolab.harness.backends.base import Process
-
-PATIENCE_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 class Hearing:

@@ -24,7 +24,7 @@ from tests.backends.subjects import (
     THINKS,
     python,
 )
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 CAT = python("import os\nwhile data := os.read(0, 65536):\n    os.write(1, data)")
 
@@ -59,7 +59,7 @@ def probed() -> Iterator[Probed]:
 def listening(lab: LabNodes, probe: Channel) -> SubjectProcess:
     """The lab's subject, started, and seen to listen."""
     subject = lab.pod.start_subject(probe)
-    probe.request("wait", condition={"listening": lab.pod.port}, within_s=10)
+    probe.request("wait", condition={"listening": lab.pod.port}, within_s=PATIENCE_S)
     return subject
 
 
@@ -99,7 +99,7 @@ class TestProcess:
         writer.start()
         assert hearing.all() == data
         writer.join()
-        assert hearing.process.wait(5) == 0
+        assert hearing.process.wait(PATIENCE_S) == 0
 
     def test_what_is_printed_at_once_is_not_lost(self, lab: LabNodes) -> None:
         for _ in range(10):
@@ -117,7 +117,7 @@ class TestProcess:
     def test_exit_status(self, lab: LabNodes, code: str, status: int) -> None:
         hearing = Hearing(lab.client("a").spawn(python(code)))
         hearing.all()
-        assert hearing.process.wait(5) == status
+        assert hearing.process.wait(PATIENCE_S) == status
 
     def test_streams_are_told_apart_and_the_environment_arrives(self, lab: LabNodes) -> None:
         code = "import os, sys; print(os.environ['WORD']); print('error', file=sys.stderr)"
@@ -133,7 +133,7 @@ class TestProcess:
         assert process.wait(0.05) is None
         process.close_input()
         assert hearing.all() == b""
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
         with pytest.raises(BrokenPipeError):
             process.write(b"too late")
 
@@ -153,7 +153,7 @@ class TestProcess:
         hearing = Hearing(lab.client("a").spawn(CAT))
         hearing.process.signal("SIGKILL")
         assert hearing.all() == b""
-        assert hearing.process.wait(5) == -signal.SIGKILL
+        assert hearing.process.wait(PATIENCE_S) == -signal.SIGKILL
         with pytest.raises(ProcessLookupError):
             hearing.process.signal("SIGSTOP")
 
@@ -174,7 +174,7 @@ class TestSubject:
         lab = backend.open_lab(TALKATIVE)
         before = time.monotonic()
         subject = lab.pod.start_subject(probed(lab))
-        assert subject.wait(10) == 3
+        assert subject.wait(PATIENCE_S) == 3
         wait_until("all that it said", subject.log, holds=lambda log: len(log) == 4)
         lines = subject.log()
         said = [line for _, stream, line in lines if stream == "stdout"]
@@ -195,8 +195,8 @@ class TestSubject:
         subject = listening(lab, probe)
         assert subject.wait(0) is None
         probe.request("signal", signal="SIGKILL", who="main")
-        assert subject.wait(10) == -signal.SIGKILL
-        probe.request("wait", condition={"exited": {}}, within_s=10)
+        assert subject.wait(PATIENCE_S) == -signal.SIGKILL
+        probe.request("wait", condition={"exited": {}}, within_s=PATIENCE_S)
         listening(lab, probe)
         assert talk(lab).says(b"connected")
 
@@ -206,7 +206,7 @@ class TestSubject:
         subject = listening(lab, probe)
         wait_until("its child", lambda: "has a child" in [line for _, _, line in subject.log()])
         probe.request("signal", signal="SIGKILL", who="main")
-        assert subject.wait(10) == -signal.SIGKILL
+        assert subject.wait(PATIENCE_S) == -signal.SIGKILL
         left = probe.request("snapshot", label="left", port=lab.pod.port)["snapshot"]
         assert len(left["processes"]) == 1
         lab.close()
@@ -218,7 +218,9 @@ class TestSubject:
         wait_until("its first words", subject.log)
         subject.hold_output(True)
         probe.request(
-            "wait", condition={"idle": {"for_s": 0.2, "cpu_share_at_most": 0.05}}, within_s=10
+            "wait",
+            condition={"idle": {"for_s": 0.2, "cpu_share_at_most": 0.05}},
+            within_s=PATIENCE_S,
         )
         so_far = len(subject.log())
         subject.hold_output(False)

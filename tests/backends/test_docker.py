@@ -28,7 +28,7 @@ from iolab.harness.progress import Progress
 from iolab.harness.subject.manifest import Subject
 from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
 
@@ -68,7 +68,7 @@ def confess(backend: DockerBackend, subject: Subject) -> dict[str, object]:
     lab = backend.open_lab(subject)
     probe = Channel("probe", lab.pod.start_probe())
     process = lab.pod.start_subject(probe)
-    assert process.wait(10) == 0, process.log()
+    assert process.wait(PATIENCE_S) == 0, process.log()
     wait_until("its words", process.log)
     lab.close()
     said = json.loads(process.log()[-1][2])
@@ -114,7 +114,7 @@ class TestHardening:
         for _ in range(2):
             lab = backend.open_lab(serving("notes", code, writable=("/scratch",)))
             process = lab.pod.start_subject(Channel("probe", lab.pod.start_probe()))
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
             wait_until("its words", process.log)
             assert process.log()[0][2] == "False"
             lab.close()
@@ -202,7 +202,7 @@ class TestForeignImage:
         for word in ("once", "again"):
             process = lab.pod.start_subject(probe)
             process.write(f"{word}\n".encode())
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
             wait_until("its words", process.log)
             assert [line for _, _, line in process.log()] == [word]
         lab.close()

@@ -25,7 +25,7 @@ from tests.backends.conftest import usable
 from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
 from tests.backends.test_conformance import listening, talk
-from tests.waiting import is_empty, wait_until
+from tests.waiting import PATIENCE_S, is_empty, wait_until
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -78,7 +78,7 @@ def confession(backend: Backend, subject: Subject) -> dict[str, object]:
     lab = backend.open_lab(subject)
     probe = Channel("probe", lab.pod.start_probe())
     started = lab.pod.start_subject(probe)
-    status = started.wait(10)
+    status = started.wait(PATIENCE_S)
     lines = [line for _, _, line in started.log()]
     probe.close()
     lab.close()
@@ -131,7 +131,7 @@ class TestConfinement:
         lab = namespaces.open_lab(subject)
         probe = Channel("probe", lab.pod.start_probe())
         started = lab.pod.start_subject(probe)
-        assert started.wait(10) == 0, started.log()
+        assert started.wait(PATIENCE_S) == 0, started.log()
         assert started.log()[0][2] == "found"
         probe.close()
         lab.close()
@@ -171,7 +171,7 @@ class TestConfinement:
         lab = namespaces.open_lab(dataclasses.replace(ECHO, command=("no-such-program",)))
         probe = Channel("probe", lab.pod.start_probe())
         started = lab.pod.start_subject(probe)
-        assert started.wait(10) == 1
+        assert started.wait(PATIENCE_S) == 1
         assert [line for _, _, line in started.log()] == [
             "no-such-program: cannot be run: [Errno 2] No such file or directory"
         ]
@@ -220,7 +220,7 @@ class TestNetwork:
         lab = namespaces.open_lab(subject)
         probe = Channel("probe", lab.pod.start_probe())
         lab.pod.start_subject(probe)
-        probe.request("wait", condition={"listening": 80}, within_s=10)
+        probe.request("wait", condition={"listening": 80}, within_s=PATIENCE_S)
         probe.close()
         lab.close()
 
@@ -265,7 +265,7 @@ class TestCleanUp:
         """
         lab = namespaces.open_lab(serving("daemon", daemon.replace("\n            ", "\n")))
         probe = Channel("probe", lab.pod.start_probe())
-        assert lab.pod.start_subject(probe).wait(10) == 0
+        assert lab.pod.start_subject(probe).wait(PATIENCE_S) == 0
 
         def daemons() -> list[str]:
             return [line for line in namespaces.leftovers() if "time.sleep(1000)" in line]

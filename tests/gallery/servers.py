@@ -16,13 +16,12 @@ from pathlib import Path
 
 from iolab.harness.backends.processes import ports
 from iolab.harness.subject.manifest import Subject, load
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 BROKEN = sorted(path for path in GALLERY.glob("*.py") if not path.stem.startswith("_"))
 CONTROLS = sorted(path for path in GALLERY.glob("controls/*.py") if not path.stem.startswith("_"))
 STATES = {"01": "ESTABLISHED", "05": "FIN-WAIT-2", "08": "CLOSE-WAIT", "0A": "LISTEN"}
-PATIENCE_S = 10.0
 _TURNS = itertools.count(ports.first_turn())
 
 

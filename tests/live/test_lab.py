@@ -46,7 +46,7 @@ def run(*arguments: str, run_id: str, stdin: str = "") -> subprocess.CompletedPr
 
 def nothing_is_left(run_id: str) -> None:
     """Wait until the run owns nothing more; fail with what it still owns."""
-    wait_until("nothing to be left", lambda: leftovers(run_id), holds=is_empty, within_s=10.0)
+    wait_until("nothing to be left", lambda: leftovers(run_id), holds=is_empty)
 
 
 def test_without_a_terminal(run_id: str) -> None:
