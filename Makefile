@@ -13,7 +13,8 @@ LAB_OPTIONS = $(BACKEND_OPTION) $(call option,MODEL,model) $(call option,CLIENTS
 TEST_OPTIONS = $(BACKEND_OPTION) $(foreach model,$(MODEL),--model '$(model)') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab client test bench pictures images check format sweep clean
+.NOTPARALLEL:
+.PHONY: help lab client test unit scenarios gallery bench pictures images check format sweep clean
 
 help: ## this list
 	@echo 'iolab, a laboratory for TCP servers'
@@ -25,6 +26,7 @@ help: ## this list
 	@echo '  MODEL=      how the server waits: select, poll, epoll, blocking, … (lab, test, pictures)'
 	@echo '  CLIENTS=    how many clients of each personality (lab)'
 	@echo '  DURATION=   seconds after which the lab ends by itself (lab)'
+	@echo '  CONTROLS=   some: deal the catalogue out among the correct servers (gallery)'
 	@echo '  REPLY=      operator: this terminal answers the clients (lab)'
 	@echo '  ARGS=       more options, as in ARGS="-k disconnect" (test), ARGS=--quick (bench)'
 	@echo '  BASE_IMAGE= the image to start from, with Python 3.11 or newer (docker)'
@@ -35,10 +37,16 @@ lab: $(SET_UP) ## watch a server and its clients live; Ctrl-C ends it
 client: $(SET_UP) ## take part in the running lab by hand, from a second terminal
 	@$(PYTHON) -m iolab client
 
-test: $(SET_UP) ## unit tests, then all scenarios against the server; writes junit.xml
-	@$(PYTHON) -m pytest tests -n 4 || { echo 'What failed among the others is run once more, alone:'; \
-	    $(PYTHON) -m pytest tests --last-failed --last-failed-no-failures none; }
+test: unit scenarios ## unit tests, then all scenarios against the server; writes junit.xml
+
+unit: $(SET_UP) ## the first half of `test`
+	@$(PYTHON) -m pytest tests -n 4
+
+scenarios: $(SET_UP) ## the second half of `test`
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)
+
+gallery: $(SET_UP) ## is each broken server caught, and no correct one blamed? (namespaces)
+	@$(PYTHON) -m tests.gallery $(BACKEND_OPTION) $(call option,CONTROLS,controls) $(ARGS)
 
 bench: $(BENCH_SET_UP) ## measure our models beside other servers; writes docs/performance.md
 	@$(PYTHON) -m bench $(ARGS)

@@ -47,7 +47,7 @@ class Lab:
         *,
         quiet: bool,
         case: Any,
-        scale: float,
+        scale: int,
         others_wait: bool,
         faults: tuple[type[Fault], ...] = (),
     ) -> None:
@@ -268,10 +268,6 @@ class Lab:
     def policy(self, of_what: str, seen: str) -> None:
         """A choice that is the subject's own: reported, not judged."""
         self.record("policy", of_what=of_what, seen=seen)
-
-    def scaled(self, number: int, least: int = 1) -> int:
-        """A number of the scenario at the scale of this run."""
-        return max(least, round(number * self.scale))
 
     def promised(self, name: str) -> Bound:
         """A time that the subject promises; the scenario names it among its `promises`.

@@ -14,9 +14,10 @@ HEAD = """\
 # The gallery
 
 Small servers, each broken in one realistic way and named after it, and the scenario that finds it.
-`pytest tests/gallery/test_gallery.py` (minutes, so by name) plays them all and asserts that this
-scenario fails, on this verdict, with evidence that names the bug;
-and that the correct servers in `gallery/controls/` pass all that they promise.
+`make gallery` (minutes) plays them all: this scenario must fail, on this verdict, with evidence
+that names the bug; and the correct servers in `gallery/controls/` must pass all that they promise.
+`make gallery CONTROLS=some` deals one catalogue out among those, and `make gallery ARGS=NAME` plays
+one server.
 
 ## Broken
 

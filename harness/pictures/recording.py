@@ -119,7 +119,7 @@ def record(backend: Backend, subject: Subject) -> Recording:
             Recorder(),
             quiet=False,
             case=None,
-            scale=1.0,
+            scale=1,
             others_wait=False,
         )
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,19 @@ from typing import Any
 from iolab.harness.backends.base import Family
 from iolab.harness.errors import UsageError
 from iolab.harness.places import SUBJECTS
+from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.nature import check_nature
 from iolab.harness.subject.manifest import Subject, load
 
 BACKENDS = ("auto", "docker", "namespaces", "processes")
 FAMILIES: dict[str, tuple[Family, ...]] = {"4": (4,), "6": (6,), "both": (4, 6)}
 
-# How much is done, as a factor on the numbers and sizes of the scenarios.
-SCALES = {"quick": 0.2, "normal": 1.0, "heavy": 5.0}
+# How often what a scenario repeats is repeated, as a factor: connections that come and go, messages
+# of a conversation. How many are there at once is a scenario's case, and how large a message may be
+# is the subject's promise.
+SCALES = {"quick": 1, "normal": 5, "heavy": 25}
+
+_TIMES = ", ".join(f"{name} ({factor}×)" for name, factor in SCALES.items())
 
 DEFAULT_MODEL = "select"
 
@@ -29,8 +34,9 @@ class Options:
 
     backend: str
     subjects: tuple[Subject, ...]
+    only: Mapping[str, frozenset[str]]
     families: tuple[Family, ...]
-    scale: float
+    scale: int
     keep_on_fail: bool
     pcap: bool
     results: Path | None
@@ -53,8 +59,15 @@ def declare(add: Callable[..., object]) -> None:
         metavar="FILE",
         help="the manifest of a server to test (repeatable)",
     )
+    add(
+        "--only",
+        action="append",
+        default=[],
+        metavar="SUBJECT:PLAYING",
+        help="of that subject play nothing but this, named by ID, or more exactly (repeatable)",
+    )
     add("--ip", default="4", help="address family: 4 (default), 6 or both")
-    add("--scale", default="quick", help=f"how much: {', '.join(SCALES)}")
+    add("--scale", default="quick", help=f"how much coming, going, talking: {_TIMES}")
     add(
         "--keep-on-fail",
         action="store_true",
@@ -84,12 +97,34 @@ def read(config: Any) -> Options:
     return Options(
         backend,
         tuple(subjects),
+        _only(config.getoption("--only"), names),
         families,
         scale,
         config.getoption("--keep-on-fail"),
         config.getoption("--pcap"),
         _results(config.getoption("--results")),
     )
+
+
+def _only(words: Iterable[str], subjects: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """What is played of a subject, by its name, where it is not the whole catalogue."""
+    chosen: dict[str, frozenset[str]] = {}
+    if not words:
+        return chosen
+    playings = {
+        name
+        for entry in load_catalogue().values()
+        for case in entry.cases
+        for name in entry.names(case, quiet=entry.quiet)
+    }
+    for word in words:
+        subject, _, playing = word.partition(":")
+        if subject not in subjects:
+            raise UsageError(f"--only: must begin with a subject of this run, not {word!r}")
+        if playing not in playings:
+            raise UsageError(f"--only: {playing!r} is no playing of the catalogue (--list)")
+        chosen[subject] = chosen.get(subject, frozenset()) | {playing}
+    return chosen
 
 
 def _at_a_terminal(config: Any) -> bool:

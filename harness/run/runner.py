@@ -157,10 +157,12 @@ def print_catalogue() -> None:
 def forms(entry: Scenario, options: Options) -> Iterator[Form]:
     """The forms in which a run plays a scenario."""
     for subject in options.subjects:
+        only = options.only.get(subject.name)
         for family in options.families:
             for case in entry.cases:
                 for quiet in [False, True] if entry.quiet else [False]:
-                    yield Form(subject, family, case, quiet)
+                    if only is None or not only.isdisjoint(entry.names(case, quiet)):
+                        yield Form(subject, family, case, quiet)
 
 
 def stage(config: pytest.Config) -> Stage:

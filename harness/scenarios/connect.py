@@ -77,7 +77,7 @@ def concurrent(lab: Lab) -> None:
         "crowd",
         connect(within_s=20),
         wait("go", mark="ready"),
-        repeat([ask(size=50, within_s=20)], times=5),
+        repeat([ask(size=50, within_s=20)], times=5 * lab.scale),
         wait("leave", mark="answered"),
         close(),
         count=lab.case,
@@ -86,7 +86,7 @@ def concurrent(lab: Lab) -> None:
     crowd.reached("ready", within_s=30)
     lab.trigger(crowd)
     crowd.go()
-    crowd.reached("answered", within_s=40)
+    crowd.reached("answered", within_s=40 * lab.scale)
     crowd.go("leave")
     crowd.ended(within_s=40)
     lab.expect_removed(crowd)
@@ -261,7 +261,7 @@ def silent(lab: Lab) -> None:
 
 @scenario(
     "connect.churn",
-    title="Thousands of times connect, one message, close",
+    title="Again and again connect, one message, close",
     expects="Descriptors at baseline, no CLOSE-WAIT left, no connect refused.",
     why="A leak of one descriptor, thread or kilobyte a client ends every server in time.",
     cites=(sources.EMFILE, sources.CLOSE_WAIT),
@@ -269,7 +269,7 @@ def silent(lab: Lab) -> None:
     connections=lambda case: 20,
 )
 def churn(lab: Lab) -> None:
-    times = lab.scaled(35, least=10)
+    times = 10 * lab.scale
     churn = lab.play(
         "churn",
         repeat([connect(), ask("in and out"), close()], times=times),
@@ -277,7 +277,7 @@ def churn(lab: Lab) -> None:
         log=False,
     )
     lab.turnover(20 * times)
-    churn.ended(within_s=60)
+    churn.ended(within_s=60 * lab.scale)
 
 
 @scenario(

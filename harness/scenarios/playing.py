@@ -19,7 +19,7 @@ class Playing:
     family: Family
     case: str
     quiet: bool
-    scale: float = 1.0
+    scale: int = 1
 
     @property
     def label(self) -> str:
@@ -29,7 +29,7 @@ class Playing:
     def by_nature(self) -> tuple[Side, str] | None:
         """(verdict, reason) where the manifest says that the subject fails this by its nature."""
         fails = self.subject.nature.fails
-        stated = (self.label, self.scenario.label(self.case, False), self.scenario.id)
+        stated = self.scenario.names(self.case, self.quiet)
         return next((fails[label] for label in stated if label in fails), None)
 
     @property

@@ -232,7 +232,7 @@ def interleaved(lab: Lab) -> None:
                 ask(" a message", within_s=10),
                 ask(size=min(lab.largest, 10_000), within_s=10),
             ],
-            times=5,
+            times=5 * lab.scale,
         ),
         close(),
         count=100,
@@ -241,7 +241,7 @@ def interleaved(lab: Lab) -> None:
     group.reached("ready", within_s=10)
     lab.trigger(group)
     group.go()
-    group.ended(within_s=30)
+    group.ended(within_s=30 * lab.scale)
     lab.expect_removed(group)
 
 

@@ -252,9 +252,8 @@ def starved(lab: Lab) -> None:
     rounds=3,
 )
 def messages(lab: Lab) -> None:
-    lab.play("talkative", connect(), send("x", times=MESSAGES), expect(within_s=20), close()).ended(
-        within_s=30
-    )
+    talk = [send("x", times=MESSAGES), expect(within_s=20)] * lab.scale
+    lab.play("talkative", connect(), *talk, close()).ended(within_s=30 * lab.scale)
 
 
 @scenario(

@@ -97,6 +97,10 @@ class Scenario:
         """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""
         return self.id + (f"/{case}" if case else "") + (" quiet" if quiet else "")
 
+    def names(self, case: str, quiet: bool) -> tuple[str, ...]:
+        """All by which a manifest or an option may mean this playing, the most exact one first."""
+        return (self.label(case, quiet), self.label(case, False), self.id)
+
     def unsupported(
         self, promises: Promises, missing: Mapping[str, str], case: Any, descriptors: int | None
     ) -> str | None:

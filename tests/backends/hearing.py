@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from iolab.harness.backends.base import Process
-
-PATIENCE_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 class Hearing:
@@ -44,16 +40,3 @@ class Hearing:
         with self._news:
             assert self._news.wait_for(lambda: self.ended, within_s), f"goes on: {self.heard}"
             return self.heard["stdout"]
-
-
-def until(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None:
-    """Wait until it holds; AssertionError with the last value seen."""
-    try:
-        Retrying(
-            retry=retry_if_result(lambda value: not value),
-            stop=stop_after_delay(within_s),
-            wait=wait_fixed(0.02),
-        )(condition)
-    except RetryError as error:
-        last = error.last_attempt.result()
-        raise AssertionError(f"after {within_s} s still: {last!r}") from None

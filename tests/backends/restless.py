@@ -12,6 +12,7 @@ import sys
 from iolab.harness.backends import choose, identity
 from iolab.harness.backends.channel import Channel
 from tests.backends.subjects import LEAVES_A_CHILD, python
+from tests.waiting import PATIENCE_S
 
 # By which the subject's processes are known, whatever became of their ancestors.
 MARK = "IOLAB_TEST_RUN"
@@ -29,7 +30,7 @@ def main(name: str, run_id: str) -> None:
         lab.client("sleeper").spawn(python("import time; time.sleep(1000)"), {MARK: run_id})
         probe.ready()
         lab.pod.start_subject(probe)
-        probe.request("wait", condition={"listening": lab.pod.port}, within_s=10)
+        probe.request("wait", condition={"listening": lab.pod.port}, within_s=PATIENCE_S)
         probe.close()
         lab.close()
 

@@ -9,6 +9,7 @@ from iolab.harness.backends.base import BackendUnavailable
 from iolab.harness.backends.channel import Channel
 from iolab.harness.backends.namespaces.backend import Namespaces
 from tests.backends.subjects import ECHO, python
+from tests.waiting import PATIENCE_S
 
 TALK = """
     import socket, sys
@@ -27,7 +28,7 @@ def main() -> None:
     lab = backend.open_lab(ECHO)
     probe = Channel("probe", lab.pod.start_probe())
     lab.pod.start_subject(probe)
-    probe.request("wait", condition={"listening": lab.pod.port}, within_s=10)
+    probe.request("wait", condition={"listening": lab.pod.port}, within_s=PATIENCE_S)
     node = lab.client("talker")
     node.unplug()
     node.plug()

@@ -83,6 +83,9 @@ os.waitpid(-1, 0)
 """,
 )
 
+# Uses all the CPU that it can have.
+THINKS = serving("thinks", "print('thinking', flush=True)\nwhile True: pass")
+
 TAKES_MEMORY = serving(
     "takes-memory", "sys.stdin.readline(); x = b'x' * (256 << 20); print('taken', len(x))"
 )

@@ -12,7 +12,7 @@ import pytest
 
 from iolab.harness.backends.base import Backend, Family, LabNodes, SubjectProcess
 from iolab.harness.backends.channel import Channel
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import (
     CLOSES_FIRST,
     ECHO,
@@ -21,8 +21,10 @@ from tests.backends.subjects import (
     REPEATS,
     TAKES_MEMORY,
     TALKATIVE,
+    THINKS,
     python,
 )
+from tests.waiting import PATIENCE_S, wait_until
 
 CAT = python("import os\nwhile data := os.read(0, 65536):\n    os.write(1, data)")
 
@@ -57,7 +59,7 @@ def probed() -> Iterator[Probed]:
 def listening(lab: LabNodes, probe: Channel) -> SubjectProcess:
     """The lab's subject, started, and seen to listen."""
     subject = lab.pod.start_subject(probe)
-    probe.request("wait", condition={"listening": lab.pod.port}, within_s=10)
+    probe.request("wait", condition={"listening": lab.pod.port}, within_s=PATIENCE_S)
     return subject
 
 
@@ -67,6 +69,14 @@ def talk(lab: LabNodes, client: str = "talker", family: Family = 4) -> Hearing:
     hearing = Hearing(lab.client(client).spawn(python(TALK, *target)))
     assert hearing.says(b"connected"), hearing.heard
     return hearing
+
+
+def cpu_share(probe: Channel) -> float:
+    """Of one CPU, what the subject gets in the next second."""
+    found = probe.request("activity", within_s=1.0, every_s=0.05)
+    used = sum(process["cpu_s"] for process in found["processes"])
+    share: float = used / (found["to"] - found["from"])
+    return share
 
 
 def needs(backend: Backend, *names: str) -> None:
@@ -89,7 +99,7 @@ class TestProcess:
         writer.start()
         assert hearing.all() == data
         writer.join()
-        assert hearing.process.wait(5) == 0
+        assert hearing.process.wait(PATIENCE_S) == 0
 
     def test_what_is_printed_at_once_is_not_lost(self, lab: LabNodes) -> None:
         for _ in range(10):
@@ -107,7 +117,7 @@ class TestProcess:
     def test_exit_status(self, lab: LabNodes, code: str, status: int) -> None:
         hearing = Hearing(lab.client("a").spawn(python(code)))
         hearing.all()
-        assert hearing.process.wait(5) == status
+        assert hearing.process.wait(PATIENCE_S) == status
 
     def test_streams_are_told_apart_and_the_environment_arrives(self, lab: LabNodes) -> None:
         code = "import os, sys; print(os.environ['WORD']); print('error', file=sys.stderr)"
@@ -123,7 +133,7 @@ class TestProcess:
         assert process.wait(0.05) is None
         process.close_input()
         assert hearing.all() == b""
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
         with pytest.raises(BrokenPipeError):
             process.write(b"too late")
 
@@ -143,7 +153,7 @@ class TestProcess:
         hearing = Hearing(lab.client("a").spawn(CAT))
         hearing.process.signal("SIGKILL")
         assert hearing.all() == b""
-        assert hearing.process.wait(5) == -signal.SIGKILL
+        assert hearing.process.wait(PATIENCE_S) == -signal.SIGKILL
         with pytest.raises(ProcessLookupError):
             hearing.process.signal("SIGSTOP")
 
@@ -164,8 +174,8 @@ class TestSubject:
         lab = backend.open_lab(TALKATIVE)
         before = time.monotonic()
         subject = lab.pod.start_subject(probed(lab))
-        assert subject.wait(10) == 3
-        until(lambda: len(subject.log()) == 4)
+        assert subject.wait(PATIENCE_S) == 3
+        wait_until("all that it said", subject.log, holds=lambda log: len(log) == 4)
         lines = subject.log()
         said = [line for _, stream, line in lines if stream == "stdout"]
         assert said == ["first", "second", "unfinished"]
@@ -177,7 +187,7 @@ class TestSubject:
         lab = backend.open_lab(REPEATS)
         subject = lab.pod.start_subject(probed(lab))
         subject.write(b"a word\n")
-        until(lambda: [line for _, _, line in subject.log()] == ["heard a word"])
+        wait_until("its answer", lambda: [line for _, _, line in subject.log()] == ["heard a word"])
         lab.close()
 
     def test_it_is_killed_and_started_again_in_place(self, lab: LabNodes, probed: Probed) -> None:
@@ -185,8 +195,8 @@ class TestSubject:
         subject = listening(lab, probe)
         assert subject.wait(0) is None
         probe.request("signal", signal="SIGKILL", who="main")
-        assert subject.wait(10) == -signal.SIGKILL
-        probe.request("wait", condition={"exited": {}}, within_s=10)
+        assert subject.wait(PATIENCE_S) == -signal.SIGKILL
+        probe.request("wait", condition={"exited": {}}, within_s=PATIENCE_S)
         listening(lab, probe)
         assert talk(lab).says(b"connected")
 
@@ -194,9 +204,9 @@ class TestSubject:
         lab = backend.open_lab(LEAVES_A_CHILD)
         probe = probed(lab)
         subject = listening(lab, probe)
-        until(lambda: "has a child" in [line for _, _, line in subject.log()])
+        wait_until("its child", lambda: "has a child" in [line for _, _, line in subject.log()])
         probe.request("signal", signal="SIGKILL", who="main")
-        assert subject.wait(10) == -signal.SIGKILL
+        assert subject.wait(PATIENCE_S) == -signal.SIGKILL
         left = probe.request("snapshot", label="left", port=lab.pod.port)["snapshot"]
         assert len(left["processes"]) == 1
         lab.close()
@@ -205,14 +215,18 @@ class TestSubject:
         lab = backend.open_lab(PRINTS_WITHOUT_END)
         probe = probed(lab)
         subject = lab.pod.start_subject(probe)
-        until(subject.log)
+        wait_until("its first words", subject.log)
         subject.hold_output(True)
         probe.request(
-            "wait", condition={"idle": {"for_s": 0.2, "cpu_share_at_most": 0.05}}, within_s=10
+            "wait",
+            condition={"idle": {"for_s": 0.2, "cpu_share_at_most": 0.05}},
+            within_s=PATIENCE_S,
         )
         so_far = len(subject.log())
         subject.hold_output(False)
-        until(lambda: len(subject.log()) > so_far + 10_000)
+        wait_until(
+            "much more", lambda: len(subject.log()), holds=lambda lines: lines > so_far + 10_000
+        )
         probe.request("signal", signal="SIGKILL", who="all")
         lab.close()
 
@@ -234,10 +248,17 @@ class TestNode:
         # The kernel sends the segment again by itself: the connection has outlived the gap.
         assert hearing.says(b"late\n")
 
-    def test_a_cpu_limit_is_set_and_lifted(self, backend: Backend, lab: LabNodes) -> None:
+    def test_a_cpu_limit_holds_and_is_lifted(self, backend: Backend, probed: Probed) -> None:
         needs(backend, "cpu-limit")
-        lab.pod.limit(cpus=0.1)
+        lab = backend.open_lab(THINKS)
+        probe = probed(lab)
+        subject = lab.pod.start_subject(probe)
+        wait_until("its first words", subject.log)
+        lab.pod.limit(cpus=0.05)
+        assert cpu_share(probe) < 0.1
         lab.pod.limit()
+        wait_until("more than that", lambda: cpu_share(probe), holds=lambda share: share > 0.15)
+        lab.close()
 
     def test_a_memory_limit_holds(self, backend: Backend, probed: Probed) -> None:
         needs(backend, "memory-limit")

@@ -26,8 +26,9 @@ from iolab.harness.cli import housekeeping
 from iolab.harness.errors import UsageError
 from iolab.harness.progress import Progress
 from iolab.harness.subject.manifest import Subject
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
 
@@ -67,8 +68,8 @@ def confess(backend: DockerBackend, subject: Subject) -> dict[str, object]:
     lab = backend.open_lab(subject)
     probe = Channel("probe", lab.pod.start_probe())
     process = lab.pod.start_subject(probe)
-    assert process.wait(10) == 0, process.log()
-    until(process.log)
+    assert process.wait(PATIENCE_S) == 0, process.log()
+    wait_until("its words", process.log)
     lab.close()
     said = json.loads(process.log()[-1][2])
     assert isinstance(said, dict)
@@ -113,8 +114,8 @@ class TestHardening:
         for _ in range(2):
             lab = backend.open_lab(serving("notes", code, writable=("/scratch",)))
             process = lab.pod.start_subject(Channel("probe", lab.pod.start_probe()))
-            assert process.wait(10) == 0
-            until(lambda process=process: process.log())  # type: ignore[misc]
+            assert process.wait(PATIENCE_S) == 0
+            wait_until("its words", process.log)
             assert process.log()[0][2] == "False"
             lab.close()
 
@@ -201,8 +202,8 @@ class TestForeignImage:
         for word in ("once", "again"):
             process = lab.pod.start_subject(probe)
             process.write(f"{word}\n".encode())
-            assert process.wait(10) == 0
-            until(lambda process=process: process.log())  # type: ignore[misc]
+            assert process.wait(PATIENCE_S) == 0
+            wait_until("its words", process.log)
             assert [line for _, _, line in process.log()] == [word]
         lab.close()
 

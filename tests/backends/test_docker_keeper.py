@@ -14,6 +14,7 @@ from iolab.harness.backends.base import LabNodes
 from iolab.harness.backends.channel import Channel
 from iolab.harness.backends.docker.inside import source
 from iolab.harness.backends.docker.keeper import END
+from tests.waiting import PATIENCE_S
 
 AGENT = ("python3", "-m", "iolab.client", "agent")
 on_docker = pytest.mark.parametrize("backend", ["docker"], indirect=True, scope="module")
@@ -135,4 +136,4 @@ def test_input_that_nobody_takes_is_not_the_next_ones(keeper: subprocess.Popen[b
 def test_it_ends_with_its_input(keeper: subprocess.Popen[bytes]) -> None:
     assert keeper.stdin
     keeper.stdin.close()
-    assert keeper.wait(10) == 0
+    assert keeper.wait(PATIENCE_S) == 0

@@ -13,11 +13,12 @@ import pytest
 
 from iolab.harness.backends.base import Backend, LabNodes
 from tests.backends.conftest import left_by
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.test_conformance import CAT
+from tests.waiting import is_empty, wait_until
 
 ROOT = Path(__file__).parents[2]
-GONE_WITHIN_S = 10.0
+GONE_WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -48,6 +49,11 @@ def test_nothing_is_left_and_the_neighbour_goes_on(
     hearing = Hearing(lab.client("undisturbed").spawn(CAT))
     assert left_by(backend.name, run_id)
     neighbour.send_signal(how)
-    until(lambda: not left_by(backend.name, run_id), GONE_WITHIN_S)
+    wait_until(
+        "nothing to be left",
+        lambda: left_by(backend.name, run_id),
+        holds=is_empty,
+        within_s=GONE_WITHIN_S,
+    )
     hearing.process.write(b"as before\n")
     assert hearing.says(b"as before\n")

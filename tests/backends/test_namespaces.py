@@ -22,8 +22,10 @@ from iolab.harness.backends.namespaces.backend import Namespaces
 from iolab.harness.errors import UsageError
 from iolab.harness.subject.manifest import Subject
 from tests.backends.conftest import usable
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
+from tests.backends.test_conformance import listening, talk
+from tests.waiting import PATIENCE_S, is_empty, wait_until
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -76,7 +78,7 @@ def confession(backend: Backend, subject: Subject) -> dict[str, object]:
     lab = backend.open_lab(subject)
     probe = Channel("probe", lab.pod.start_probe())
     started = lab.pod.start_subject(probe)
-    status = started.wait(10)
+    status = started.wait(PATIENCE_S)
     lines = [line for _, _, line in started.log()]
     probe.close()
     lab.close()
@@ -129,7 +131,7 @@ class TestConfinement:
         lab = namespaces.open_lab(subject)
         probe = Channel("probe", lab.pod.start_probe())
         started = lab.pod.start_subject(probe)
-        assert started.wait(10) == 0, started.log()
+        assert started.wait(PATIENCE_S) == 0, started.log()
         assert started.log()[0][2] == "found"
         probe.close()
         lab.close()
@@ -169,7 +171,7 @@ class TestConfinement:
         lab = namespaces.open_lab(dataclasses.replace(ECHO, command=("no-such-program",)))
         probe = Channel("probe", lab.pod.start_probe())
         started = lab.pod.start_subject(probe)
-        assert started.wait(10) == 1
+        assert started.wait(PATIENCE_S) == 1
         assert [line for _, _, line in started.log()] == [
             "no-such-program: cannot be run: [Errno 2] No such file or directory"
         ]
@@ -196,8 +198,15 @@ class TestNetwork:
         node.plug()
 
     def test_the_pod_can_be_unplugged_too(self, lab: LabNodes) -> None:
+        probe = Channel("probe", lab.pod.start_probe())
+        listening(lab, probe)
+        hearing = talk(lab)
         lab.pod.unplug()
+        hearing.process.write(b"late\n")
+        assert not hearing.says(b"late\n", within_s=0.3)
         lab.pod.plug()
+        assert hearing.says(b"late\n")
+        probe.close()
 
     def test_a_node_has_an_address_of_each_family(self, lab: LabNodes) -> None:
         names = ("one", "two", "three")
@@ -211,7 +220,7 @@ class TestNetwork:
         lab = namespaces.open_lab(subject)
         probe = Channel("probe", lab.pod.start_probe())
         lab.pod.start_subject(probe)
-        probe.request("wait", condition={"listening": 80}, within_s=10)
+        probe.request("wait", condition={"listening": 80}, within_s=PATIENCE_S)
         probe.close()
         lab.close()
 
@@ -256,11 +265,15 @@ class TestCleanUp:
         """
         lab = namespaces.open_lab(serving("daemon", daemon.replace("\n            ", "\n")))
         probe = Channel("probe", lab.pod.start_probe())
-        assert lab.pod.start_subject(probe).wait(10) == 0
-        before = len(namespaces.leftovers())
+        assert lab.pod.start_subject(probe).wait(PATIENCE_S) == 0
+
+        def daemons() -> list[str]:
+            return [line for line in namespaces.leftovers() if "time.sleep(1000)" in line]
+
+        assert daemons()
         probe.close()
         lab.close()
-        until(lambda: len(namespaces.leftovers()) < before)
+        wait_until("the daemon's end", daemons, holds=is_empty)
 
 
 TRIAL = """

@@ -18,8 +18,9 @@ from iolab.harness.backends.base import Backend, BackendError, LabNodes
 from iolab.harness.backends.channel import Channel
 from iolab.harness.backends.processes import ports
 from tests.backends.conftest import usable
-from tests.backends.hearing import Hearing, until
+from tests.backends.hearing import Hearing
 from tests.backends.subjects import ECHO, python, serving
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,7 +172,7 @@ class TestLab:
         probed = lab.pod.start_probe()
         probe = Channel("probe", probed)
         subject = lab.pod.start_subject(probe)
-        until(subject.log)
+        wait_until("its daemon", subject.log)
         pid = int(subject.log()[0][2].split()[1])
         probed.signal("SIGKILL")
         assert os.path.exists(f"/proc/{pid}")

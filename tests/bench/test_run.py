@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from iolab.harness.places import ROOT
-from tests.server.running import wait_until
+from tests.waiting import is_empty, wait_until
 
 
 def servers_of(pid: int) -> list[int]:
@@ -60,4 +60,8 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     finally:
         run.kill()
         run.wait()
-    wait_until("its end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
+    wait_until(
+        "their end",
+        lambda: [pid for pid in started if Path(f"/proc/{pid}").exists()],
+        holds=is_empty,
+    )

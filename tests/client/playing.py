@@ -21,7 +21,7 @@ from iolab.client.script import read_script
 from tests.client.servers import Address
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 Report = dict[str, Any]
 Message = dict[str, Any]

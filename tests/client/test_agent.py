@@ -17,9 +17,13 @@ from iolab.client.latencies import Latencies
 from tests.client import servers
 from tests.client.playing import DEADLINE_S, Agent
 from tests.client.servers import Address, echoing_thousands, serving
+from tests.waiting import wait_until
 
 ASK = {"do": "ask", "text": "hello"}
 HANG = {"do": "hang"}
+
+# What comes in milliseconds on an idle machine; below the time for which an answer is waited for.
+WITHIN_S = DEADLINE_S / 2
 
 
 def script(*steps: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def test_ready_comes_first(agent: Agent) -> None:
 def test_events_and_report(agent: Agent, echo: Address) -> None:
     steps = {**ASK, "mark": "asks"}, {"do": "close"}
     assert agent.ask("play", group="g", script=script(*steps), target=echo)["count"] == 1
-    assert agent.ask("await", group="g", mark="ended", within_s=5)["reached"] == 1
+    assert agent.ask("await", group="g", mark="ended", within_s=WITHIN_S)["reached"] == 1
     connected, mark, ended = agent.events
     assert (connected["event"], connected["peer"]) == ("connected", list(echo))
     assert (mark["event"], mark["connection"], mark["mark"]) == ("mark", "g#0", "asks")
@@ -73,16 +77,17 @@ def test_events_and_report(agent: Agent, echo: Address) -> None:
 def test_thousands_go_in_one_instant(agent: Agent, echo: Address) -> None:
     steps = {"do": "wait", "go": "now", "mark": "ready"}, {"do": "ask", "size": 100}, HANG
     agent.ask("play", group="g", script=script(*steps), target=echo, count=2000, log=False)
-    agent.ask("await", group="g", mark="ready", within_s=10)
+    agent.ask("await", group="g", mark="ready", within_s=WITHIN_S)
     assert agent.ask("go", signal="now")["released"] == 2000
-    agent.ask("await", group="g", mark="connected", within_s=10)
-    assert agent.ask("pause", group="g", within_s=10)["reached"] == 2000
+    agent.ask("await", group="g", mark="connected", within_s=WITHIN_S)
+    assert agent.ask("pause", group="g", within_s=WITHIN_S)["reached"] == 2000
     assert agent.ask("drop", group="g")["dropped"] == 2000
     reports = agent.ask("report", group="g")["connections"]
     assert [report["connection"] for report in reports] == [f"g#{k}" for k in range(2000)]
     assert {report["outcome"] for report in reports} == {"ok"}
-    asked = [report["latencies"][0][0] for report in reports]
-    assert max(asked) - min(asked) < 0.5
+    first = [report["latencies"][0] for report in reports]
+    # The last has spoken before the first is heard.
+    assert max(asked for asked, _ in first) < min(asked + took for asked, took in first)
     assert all(event["event"] == "late" for event in agent.events)
 
 
@@ -92,13 +97,14 @@ def test_go_before_the_wait_counts(agent: Agent, echo: Address) -> None:
     agent.ask("play", group="other", script=script(*steps), target=echo)
     assert agent.ask("go", signal="b", group="g")["released"] == 0
     agent.ask("go", signal="a")
-    agent.ask("await", group="g", mark="ended", within_s=5)
-    agent.ask("await", group="other", mark="at b", within_s=5)
+    agent.ask("await", group="g", mark="ended", within_s=WITHIN_S)
+    agent.ask("await", group="other", mark="at b", within_s=WITHIN_S)
     assert agent.ask("go", signal="b")["released"] == 1
 
 
 def test_await_says_what_it_saw_last(agent: Agent, echo: Address) -> None:
-    agent.ask("play", group="g", script=script(HANG), target=echo, count=2)
+    agent.ask("play", group="g", script=script({**HANG, "mark": "there"}), target=echo, count=2)
+    agent.ask("await", group="g", mark="there", within_s=WITHIN_S)
     answer = agent.answer(agent.post("await", group="g", mark="ended", within_s=0.1))
     assert (answer["ok"], answer["timeout"], answer["reached"]) == (False, True, 0)
     assert "0 of 2 in time; g#0 at step 2 (holding the connection): running" in answer["error"]
@@ -115,16 +121,20 @@ def test_ending_early_is_no_timeout(agent: Agent) -> None:
 
 
 def test_each_connection_counts_once(agent: Agent) -> None:
-    served: list[bool] = []
+    servings = iter([servers.echo, servers.never_answers])
 
     def echo_to_the_first(connection: socket.socket) -> None:
-        served.append(True)
-        (servers.echo if len(served) == 1 else servers.never_answers)(connection)
+        next(servings)(connection)
 
     repeat = {"do": "repeat", "steps": [ASK, {"do": "idle", "for_s": 0, "mark": "answered"}]}
     with serving(echo_to_the_first) as target:
         agent.ask("play", group="g", script=script(repeat), target=target, count=2, log=False)
-        answer = agent.answer(agent.post("await", group="g", mark="answered", within_s=0.3))
+        wait_until(
+            "several answers to the same one",
+            lambda: [one["replies"] for one in agent.ask("report", group="g")["connections"]],
+            holds=lambda replies: max(replies) > 2,
+        )
+        answer = agent.answer(agent.post("await", group="g", mark="answered", within_s=0))
         assert (answer["reached"], answer["timeout"]) == (1, True)
         agent.ask("drop", group="g")
 
@@ -144,14 +154,14 @@ def test_an_ask_that_waits_is_told(agent: Agent) -> None:
 def test_pause_resume_finish(agent: Agent, echo: Address) -> None:
     repeat = {"do": "repeat", "every_s": 0.001, "steps": [ASK]}
     agent.ask("play", group="g", script=script(repeat), target=echo, count=20, log=False)
-    agent.ask("await", group="g", mark="connected", within_s=5)
-    assert agent.ask("pause", group="g", within_s=5)["reached"] == 20
+    agent.ask("await", group="g", mark="connected", within_s=WITHIN_S)
+    assert agent.ask("pause", group="g", within_s=WITHIN_S)["reached"] == 20
     before = agent.ask("report", group="g")["connections"]
     after = agent.ask("report", group="g")["connections"]
     assert before == after
     assert before[0]["silent"][0][1] is None
     agent.ask("resume", group="g")
-    assert agent.ask("finish", group="g", within_s=5)["reached"] == 20
+    assert agent.ask("finish", group="g", within_s=WITHIN_S)["reached"] == 20
     [report, *_] = agent.ask("report", group="g")["connections"]
     [[rested_from, rested_to]] = report["silent"]
     assert rested_to > rested_from
@@ -161,12 +171,12 @@ def test_pause_resume_finish(agent: Agent, echo: Address) -> None:
 def test_a_wait_for_go_is_a_rest(agent: Agent, echo: Address) -> None:
     steps = script({"do": "wait", "go": "on", "mark": "waits"}, ASK)
     agent.ask("play", group="g", script=steps, target=echo, log=False)
-    agent.ask("await", group="g", mark="waits", within_s=5)
+    agent.ask("await", group="g", mark="waits", within_s=WITHIN_S)
     [report] = agent.ask("report", group="g")["connections"]
     [[_, over]] = report["silent"]
     assert over is None
     agent.ask("go", group="g", signal="on")
-    agent.ask("await", group="g", mark="ended", within_s=5)
+    agent.ask("await", group="g", mark="ended", within_s=WITHIN_S)
     [report] = agent.ask("report", group="g")["connections"]
     [[since, over]] = report["silent"]
     assert since < over
@@ -176,7 +186,7 @@ def test_pause_cannot_rest_a_stuck_one(agent: Agent) -> None:
     with serving(servers.never_answers) as target:
         repeat = {"do": "repeat", "steps": [{**ASK, "within_s": 60}]}
         agent.ask("play", group="g", script=script(repeat), target=target)
-        agent.ask("await", group="g", mark="connected", within_s=5)
+        agent.ask("await", group="g", mark="connected", within_s=WITHIN_S)
         answer = agent.answer(agent.post("pause", group="g", within_s=0.1))
         agent.ask("drop", group="g")
     assert answer["timeout"]
@@ -189,7 +199,7 @@ def test_info(agent: Agent) -> None:
         flood = {"do": "flood", "total": 1 << 30, "stalled_after_s": 0.1}
         steps = flood, {**HANG, "mark": "stalled"}
         agent.ask("play", group="g", script=script(*steps), target=target)
-        agent.ask("await", group="g", mark="stalled", within_s=10)
+        agent.ask("await", group="g", mark="stalled", within_s=WITHIN_S)
         info = agent.ask("info", connection="g#0")
         agent.ask("drop", group="g")
         assert info["state"] == "ESTABLISHED"
@@ -258,7 +268,7 @@ def test_a_reader_that_stops_holds_up_nobody(agent: Agent) -> None:
         # Nobody reads what it tells, far more than a pipe holds, and yet it plays to the end.
         for _ in range(10):
             assert ended.acquire(timeout=DEADLINE_S)
-    agent.ask("await", group="loud", mark="ended", within_s=1)
+    agent.ask("await", group="loud", mark="ended", within_s=WITHIN_S)
     marks = [event for event in agent.events if event.get("event") == "mark"]
     assert len(marks) == 5000
 
@@ -273,7 +283,7 @@ def test_the_end_of_input_ends_it_all() -> None:
 
     with serving(echo_and_tell) as target:
         agent.ask("play", group="g", script=script(HANG), target=target, count=3)
-        agent.ask("await", group="g", mark="connected", within_s=5)
+        agent.ask("await", group="g", mark="connected", within_s=WITHIN_S)
         assert agent.close() == 0
         for _ in range(3):
             assert ended.acquire(timeout=DEADLINE_S)

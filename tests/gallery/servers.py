@@ -9,20 +9,19 @@ import socket
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from iolab.harness.backends.processes import ports
 from iolab.harness.subject.manifest import Subject, load
+from tests.waiting import PATIENCE_S, wait_until
 
 GALLERY = Path(__file__).parents[2] / "gallery"
 BROKEN = sorted(path for path in GALLERY.glob("*.py") if not path.stem.startswith("_"))
 CONTROLS = sorted(path for path in GALLERY.glob("controls/*.py") if not path.stem.startswith("_"))
 STATES = {"01": "ESTABLISHED", "05": "FIN-WAIT-2", "08": "CLOSE-WAIT", "0A": "LISTEN"}
-PATIENCE_S = 10.0
 _TURNS = itertools.count(ports.first_turn())
 
 
@@ -71,15 +70,17 @@ class Server:
         words = [line.split() for line in lines]
         return sum(w[1].endswith(f":{self.port:04X}") and STATES.get(w[3]) == state for w in words)
 
+    def unsent(self) -> int:
+        """Bytes that the kernel has of the server and no client has taken."""
+        lines = _text(Path("/proc/net/tcp")).splitlines()[1:]
+        words = [line.split() for line in lines]
+        mine = [w[4] for w in words if w[1].endswith(f":{self.port:04X}") and w[3] != "0A"]
+        return sum(int(queues.partition(":")[0], 16) for queues in mine)
+
     def cpu_s(self) -> float:
         """Processor time of the main process so far."""
         words = _text(Path(f"/proc/{self.process.pid}/stat")).rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-    def cpu_share(self, over_s: float = 0.5) -> float:
-        before, start = self.cpu_s(), time.monotonic()
-        time.sleep(over_s)
-        return (self.cpu_s() - before) / (time.monotonic() - start)
 
     def resident_mib(self) -> float:
         pages = int(_text(Path(f"/proc/{self.process.pid}/statm")).split()[1])
@@ -124,7 +125,7 @@ def start(subject: Subject, host: str, port: int) -> Server:
     )
     server = Server(process, host, port)
     try:
-        until(lambda: server.rows("LISTEN") > 0 or process.poll() is not None, "it listens")
+        wait_until("it listens", lambda: server.rows("LISTEN") > 0 or process.poll() is not None)
         if process.poll() is not None:
             raise AssertionError(f"it ended with status {process.returncode}")
     except BaseException:
@@ -139,15 +140,6 @@ def stop(server: Server) -> None:
     server.process.wait()
     if server.process.stdout:
         server.process.stdout.close()
-
-
-def until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
-    """Wait for the condition; AssertionError if it does not come true in time."""
-    end = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
-        time.sleep(0.005)
 
 
 def ask(sock: socket.socket, line: bytes) -> bytes:

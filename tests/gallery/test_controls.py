@@ -25,8 +25,8 @@ from tests.gallery.servers import (
     running,
     start,
     stop,
-    until,
 )
+from tests.waiting import is_empty, wait_until, wait_until_calm, wait_until_silent
 
 # What a promised time may be exceeded by, as in the harness.
 LEEWAY_S = 1.0
@@ -77,7 +77,7 @@ def test_answers_everything_before_the_end(script: Path) -> None:
         reply = read_to_end(client)
         sender.join()
         assert reply == sent.removesuffix(b"unfinished")
-        until(lambda: _settled(server), "the connection is closed")
+        wait_until("the connection is closed", lambda: _settled(server))
 
 
 @everyone
@@ -85,7 +85,7 @@ def test_lets_go_of_every_kind_of_end(script: Path) -> None:
     with running(script) as server:
         with server.connect() as client:
             ask(client, b"first\n")
-        until(lambda: _settled(server), "the first client is gone")
+        wait_until("the first client is gone", lambda: _settled(server))
         before = {pid: server.sockets(pid) for pid in server.processes()}
         for _ in range(5):
             server.connect().close()
@@ -97,12 +97,11 @@ def test_lets_go_of_every_kind_of_end(script: Path) -> None:
                 client = server.connect(receive_buffer=4096)
                 client.sendall(b"x" * 500_000 + b"\nnothing of it is read")
                 end(client)
-        until(
-            lambda: (
-                _settled(server)
-                and {pid: server.sockets(pid) for pid in server.processes()} == before
-            ),
-            "descriptors and sockets are back where they were",
+        wait_until("the connections are gone", lambda: _settled(server))
+        wait_until(
+            "descriptors are back where they were",
+            lambda: {pid: server.sockets(pid) for pid in server.processes()},
+            holds=lambda seen: seen == before,
         )
         with server.connect() as client:
             assert ask(client, b"still there?\n") == b"still there?\n"
@@ -116,15 +115,13 @@ def test_slow_reader_gets_all_and_holds_up_nobody(script: Path) -> None:
         sender = threading.Thread(target=slow.sendall, args=(lines,))
         sender.start()
         got = bytearray()
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
+        for _ in range(30):
+            wait_until("the slow one is behind", server.unsent)
             got += slow.recv(10_000)
-            time.sleep(0.1)
             if _serves_many(script):
                 with server.connect() as other:
-                    begin = time.monotonic()
                     assert ask(other, b"hello\n") == b"hello\n"
-                    assert time.monotonic() - begin < 1
+                assert server.unsent(), "it answered when the slow one had all"
         got += read_exactly(slow, len(lines) - len(got))
         sender.join()
         assert got == lines
@@ -139,7 +136,7 @@ def test_frozen_server_answers_afterwards(script: Path) -> None:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         client.sendall(b"are you there?\n")
-        time.sleep(2.2)
+        wait_until_silent(client, 2.2)
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
         assert read_line(client) == b"are you there?\n"
@@ -155,7 +152,7 @@ def test_lack_of_descriptors_passes(script: Path) -> None:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limits[pid][1]))
         with server.connect() as newcomer:
             newcomer.sendall(b"hello?\n")
-            assert server.cpu_share() < 0.1
+            wait_until_calm("it rests, though somebody waits", server.cpu_s, within_s=5)
             if _serves_many(script):
                 assert ask(client, b"still there?\n") == b"still there?\n"
             for pid, limit in limits.items():
@@ -168,8 +165,7 @@ def test_lack_of_descriptors_passes(script: Path) -> None:
 def test_does_nothing_when_there_is_nothing_to_do(script: Path) -> None:
     with running(script) as server:
         clients = [server.connect() for _ in range(50)]
-        until(lambda: server.cpu_share(over_s=0.3) < 0.05, "it does nothing")
-        assert server.cpu_share() < 0.05
+        wait_until_calm("it does nothing", server.cpu_s, share=0.05)
         for client in clients:
             client.close()
 
@@ -189,7 +185,7 @@ def test_can_be_started_again_after_a_crash(script: Path) -> None:
         first.process.kill()
         first.process.wait()
         # Children that die with it take a moment, in which the listener is theirs.
-        until(lambda: first.rows("LISTEN") == 0, "nobody listens any more")
+        wait_until("nobody listens any more", lambda: first.rows("LISTEN") == 0)
         second = start(load(script.with_suffix(".toml")), first.host, first.port)
         try:
             with second.connect() as other:
@@ -206,7 +202,7 @@ def test_removes_the_idle_in_time(script: Path) -> None:
         assert read_to_end(client) == b""
         promised = promise(script, "idle_timeout_s")
         assert promised - 0.5 < time.monotonic() - begin < promised + LEEWAY_S
-        until(lambda: server.sockets() <= 1 + 3, "its descriptor is closed")
+        wait_until("its descriptor is closed", server.sockets, holds=lambda count: count <= 1 + 3)
 
 
 @pytest.mark.parametrize("script", _having("idle_timeout_s"), ids=_name)
@@ -216,14 +212,19 @@ def test_removes_who_takes_nothing(script: Path) -> None:
         with suppress(TimeoutError):
             client.sendall(LONG * 4)
         within_s = promise(script, "idle_timeout_s") + LEEWAY_S
-        until(lambda: server.rows("ESTABLISHED") == 0, "the stuck connection is gone", within_s)
+        wait_until(
+            "the stuck connection is gone",
+            lambda: server.rows("ESTABLISHED"),
+            holds=is_empty,
+            within_s=within_s,
+        )
 
 
 @pytest.mark.parametrize("script", _having("idle_timeout_s"), ids=_name)
 def test_patient_speaker_stays(script: Path) -> None:
     with running(script) as server, server.connect() as client:
         for _ in range(4):
-            time.sleep(promise(script, "idle_timeout_s") / 2)
+            wait_until_silent(client, promise(script, "idle_timeout_s") / 2)
             assert ask(client, b"hello\n") == b"hello\n"
 
 
@@ -244,7 +245,9 @@ def test_refuses_what_is_too_long_and_loses_nothing(script: Path) -> None:
                 reply += piece
         sender.join()
         assert reply == before + largest + b"\n"
-        until(lambda: server.sockets() == sockets - 1, "its descriptor is closed")
+        wait_until(
+            "its descriptor is closed", server.sockets, holds=lambda seen: seen == sockets - 1
+        )
 
 
 @pytest.mark.parametrize("script", _having("graceful_stop_s"), ids=_name)
@@ -256,7 +259,7 @@ class TestSigterm:
             client.sendall(line)
             got = read_exactly(client, 10)
             server.process.terminate()
-            until(lambda: server.rows("LISTEN") == 0, "the listener is closed")
+            wait_until("the listener is closed", lambda: server.rows("LISTEN") == 0)
             got += read_to_end(client)
             assert got == line
             assert read_to_end(idle) == b""

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from iolab.harness.judge import Level
+from iolab.harness.judge import Judgement, Level, judge
 from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step
 from iolab.harness.places import ROOT
+from iolab.harness.record.recorder import load as load_records
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run import stage as stage_module
 from iolab.harness.run.stage import Stage
@@ -68,6 +69,17 @@ def doubt_of(outcome: Outcome) -> str:
     levels = (outcome.judgement.reply.level, outcome.judgement.cleanup.level)
     assert levels == (Level.UNKNOWN, Level.UNKNOWN), outcome.judgement
     return "\n".join(outcome.judgement.doubts)
+
+
+def judged_in_time(file: Path, late: str | None = None) -> Judgement:
+    """The playing as it is judged where no loop of the harness was late, but for that one's."""
+    return judge(
+        [
+            record
+            for record in load_records(file)
+            if record.get("event") != "late" or record["source"] == late
+        ]
+    )
 
 
 def instead(

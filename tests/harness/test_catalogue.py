@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iolab.harness.pages import scenarios as scenarios_page
-from iolab.harness.run.options import ROOT
+from iolab.harness.places import ROOT
 from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE, Cite, scenario

@@ -49,7 +49,7 @@ while True:
         client.close()
         continue
     if len(memory) < {remembers}:
-        memory.append(b"m" * 6000)
+        memory.append(b"m" * 20_000)
     inside.append(client)
     threading.Thread(target=serve, args=(client,), daemon=True).start()
 """
@@ -121,7 +121,7 @@ def test_a_newcomer_among_more_than_are_promised(stage: Stage, tmp_path: Path) -
 
 def test_memory_that_grows_until_garbage_is_collected(stage: Stage, tmp_path: Path) -> None:
     load_catalogue()
-    outcome = play(stage, CATALOGUE["connect.churn"], threads(tmp_path, remembers=3_000))
+    outcome = play(stage, CATALOGUE["connect.churn"], threads(tmp_path, remembers=900))
     assert levels(outcome) == (Level.OK, Level.OK), outcome.judgement
 
 

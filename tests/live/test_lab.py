@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.live.running import (
     in_terminal,
     leftovers,
 )
+from tests.waiting import is_empty, wait_until
 
 
 @pytest.fixture
@@ -46,10 +46,7 @@ def run(*arguments: str, run_id: str, stdin: str = "") -> subprocess.CompletedPr
 
 def nothing_is_left(run_id: str) -> None:
     """Wait until the run owns nothing more; fail with what it still owns."""
-    deadline = time.monotonic() + 10.0
-    while left := leftovers(run_id):
-        if time.monotonic() > deadline:
-            pytest.fail(f"still there after 10 s: {left}")
+    wait_until("nothing to be left", lambda: leftovers(run_id), holds=is_empty)
 
 
 def test_without_a_terminal(run_id: str) -> None:

@@ -111,6 +111,7 @@ def test_the_operator_sees_who_is_there() -> None:
         for row in state.connections
         if row.number is not None
     ]
+    assert listing
     event = {"event": "clients", "t": state.now, "clients": listing}
     state.log.take(state.now, json.dumps(event))
     state.typed = ""

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from tests.waiting import PATIENCE_S, wait_until
+
 Message = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 SUBJECTS = Path(__file__).with_name("subjects.py")
-PATIENCE_S = 30.0
-"""For what happens in milliseconds on an idle machine, and later on a busy one."""
 
 
 class Refused(Exception):
@@ -111,10 +111,12 @@ class Driver:
 
     def alone(self, pid: int) -> Message:
         """That process, once it is all that is left of the subject."""
-        while True:
-            found = self.snapshot()["processes"]
-            if [one["pid"] for one in found] == [pid]:
-                return dict(found[0])
+        (found,) = wait_until(
+            f"process {pid} to be all that is left",
+            lambda: self.snapshot()["processes"],
+            holds=lambda found: [one["pid"] for one in found] == [pid],
+        )
+        return dict(found)
 
     def line(self, pid: int) -> str:
         """The next line that a spawned process prints."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.probe.clients import connected, name, reset
 from tests.probe.driver import Driver, Refused
+from tests.waiting import wait_until
 
 
 def not_yet(probe: Driver, condition: dict[str, Any]) -> str:
@@ -66,11 +67,10 @@ def test_gone_is_not_fooled_by_a_reset_socket_that_stays_open(probe: Driver) -> 
 
 
 def _wait_for_dead(probe: Driver, port: int) -> list[dict[str, Any]]:
-    while True:
-        sockets = probe.snapshot(port)["sockets"]
-        dead = [row for row in sockets if row["state"] == "CLOSED"]
-        if dead:
-            return dead
+    return wait_until(
+        "a dead socket",
+        lambda: [row for row in probe.snapshot(port)["sockets"] if row["state"] == "CLOSED"],
+    )
 
 
 def test_gone_counts_those_that_were_never_accepted(probe: Driver) -> None:

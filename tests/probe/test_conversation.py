@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from iolab.harness.beside.probe.dispatcher import LINE_MAX
-from tests.probe.driver import PATIENCE_S, Driver, Refused
+from tests.probe.driver import Driver, Refused
+from tests.waiting import PATIENCE_S
 
 
 @pytest.mark.parametrize(

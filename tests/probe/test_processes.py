@@ -13,7 +13,8 @@ import pytest
 
 from iolab.harness.beside.probe import processes
 from tests.probe.clients import connected, name
-from tests.probe.driver import PATIENCE_S, Driver, Refused
+from tests.probe.driver import Driver, Refused
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def the_process(snapshot: dict[str, Any], pid: int) -> dict[str, Any]:
@@ -24,10 +25,11 @@ def the_process(snapshot: dict[str, Any], pid: int) -> dict[str, Any]:
 
 def stuck_thread(probe: Driver, pid: int, call: str) -> dict[str, Any]:
     """The main thread of the process, once it is in that system call."""
-    while True:
-        thread = the_process(probe.snapshot(), pid)["threads"][0]
-        if thread["syscall"] == call:
-            return dict(thread)
+    return wait_until(
+        f"process {pid} to be in {call}",
+        lambda: dict(the_process(probe.snapshot(), pid)["threads"][0]),
+        holds=lambda thread: thread["syscall"] == call,
+    )
 
 
 def test_what_a_process_is(probe: Driver) -> None:
@@ -73,10 +75,12 @@ def thinker(probe: Driver) -> tuple[int, int]:
     """Start `think`; its process and port, once one thread waits in `accept` and one runs."""
     pid, port = probe.subject("think")
     assert probe.line(pid) == "two"
-    while True:
-        busy, waiting = the_process(probe.snapshot(), pid)["threads"]
-        if waiting["syscall"] == "accept4" and busy["state"] == "R":
-            return pid, port
+    wait_until(
+        "one thread to wait and one to run",
+        lambda: the_process(probe.snapshot(), pid)["threads"],
+        holds=lambda threads: (threads[0]["state"], threads[1]["syscall"]) == ("R", "accept4"),
+    )
+    return pid, port
 
 
 def test_threads_one_asleep_one_running(probe: Driver) -> None:
@@ -108,10 +112,11 @@ def test_a_child_that_keeps_the_listener_outlives_main(probe: Driver) -> None:
 
 def test_a_zombie_is_shown(probe: Driver) -> None:
     pid, _ = probe.subject("leave_zombie")
-    while True:
-        found = probe.snapshot()["processes"]
-        if len(found) == 2 and found[1]["state"] == "Z":
-            break
+    found = wait_until(
+        "its child to be a zombie",
+        lambda: probe.snapshot()["processes"],
+        holds=lambda found: [one["state"] for one in found[1:]] == ["Z"],
+    )
     assert found[0]["children"] == [found[1]["pid"]]
     assert found[1]["ppid"] == pid
     assert found[1]["fds"] == {}
@@ -155,8 +160,7 @@ def test_freeze_takes_a_parent_that_is_deaf_until_its_child_becomes_a_program(
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     pid, port = probe.subject("wait_in_vfork", str(fifo))
-    while processes.states(pid) != "D":
-        pass
+    wait_until("vfork", lambda: processes.states(pid), holds=lambda states: states == "D")
     assert len(probe.ask("freeze")["pids"]) == 2
     probe.wait({"stopped": {}}, within_s=0)
     probe.ask("thaw")

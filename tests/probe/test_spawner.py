@@ -13,6 +13,7 @@ import pytest
 
 from iolab.harness.beside.probe import processes
 from tests.probe.driver import ROOT, Driver, Refused
+from tests.waiting import wait_until
 
 PYTHON = sys.executable
 
@@ -42,8 +43,9 @@ def test_output_comes_before_the_end(probe: Driver) -> None:
     os.kill(probe.process.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, probe.process.pid, os.WSTOPPED)
     os.kill(pid, signal.SIGUSR1)
-    while processes.stat(f"/proc/{pid}").state != "Z":
-        os.sched_yield()
+    wait_until(
+        "its end", lambda: processes.stat(f"/proc/{pid}").state, holds=lambda seen: seen == "Z"
+    )
     os.kill(probe.process.pid, signal.SIGCONT)
     ended = probe.event("exited", pid=pid)
     assert ended["status"] == 3
@@ -80,10 +82,11 @@ def test_held_output_fills_the_pipe(probe: Driver) -> None:
     pid = probe.ask("spawn", argv=[PYTHON, "-c", f"input(); {code}"])["pid"]
     probe.ask("hold-output", hold=True)
     probe.ask("input", data="go\n")
-    while True:
-        thread = probe.snapshot()["processes"][0]["threads"][0]
-        if (thread["syscall"], thread["fd"]) == ("write", 1):
-            break
+    wait_until(
+        "it to be stuck in write",
+        lambda: probe.snapshot()["processes"][0]["threads"][0],
+        holds=lambda thread: (thread["syscall"], thread["fd"]) == ("write", 1),
+    )
     probe.ask("hold-output", hold=False)
     assert probe.line(pid) == "x" * 4096 * 64
 
@@ -113,11 +116,11 @@ def test_another_user_without_groups(probe: Driver) -> None:
 def test_another_user_is_seen_whole(probe: Driver) -> None:
     code = "import socket; s = socket.create_server(('127.0.0.1', 0)); s.accept()"
     pid = probe.ask("spawn", argv=["python3", "-c", code], uid=1000, gid=1000, cwd="/")["pid"]
-    while True:
-        (found,) = probe.snapshot()["processes"]
-        if found["threads"][0]["syscall"] == "accept4":
-            break
-    (found,) = probe.snapshot()["processes"]
+    (found,) = wait_until(
+        "it to accept",
+        lambda: probe.snapshot()["processes"],
+        holds=lambda found: found[0]["threads"][0]["syscall"] == "accept4",
+    )
     assert found["pid"] == pid
     assert found["fds"]["3"].startswith("socket:[")
     assert list(probe.ask("limit", nofile=77)["before"]) == [str(pid)]

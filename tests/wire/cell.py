@@ -22,7 +22,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -179,13 +178,6 @@ class Cell:
             )
             saved += [line for line in ended.stdout.splitlines() if line.startswith("-A")]
         return saved
-
-    def wait_until(self, condition: Callable[[], Any], what: str) -> None:
-        """Look again and again until the condition holds; AssertionError if it never does."""
-        deadline = time.monotonic() + GENEROUS_S
-        while not condition():
-            assert time.monotonic() < deadline, f"{what} never came; events: {self.events}"
-            time.sleep(0.01)
 
     def close(self) -> None:
         """Close the wire and stop its loop; once is enough."""

@@ -18,7 +18,12 @@ from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import RequestError
 from iolab.harness.beside.wire import capture, iptables
 from iolab.harness.beside.wire.capture import Capture
+from tests.waiting import wait_until
 from tests.wire.cell import GENEROUS_S, PORT, Cell, in_cell
+
+
+def two_faults(cell: Cell) -> None:
+    wait_until("two faults", lambda: cell.faults, holds=lambda faults: len(faults) >= 2)
 
 
 @in_cell
@@ -38,7 +43,7 @@ def test_a_dead_engine_is_a_fault_and_its_flows_do_not_pass(cell: Cell) -> None:
     client, server = cell.pair()
     cell.rule(action="delay", delay_ms=1)
     _in_loop(cell, lambda: _unbind(_gate(cell)._queue))
-    cell.wait_until(lambda: len(cell.faults) == 2, "two faults")
+    two_faults(cell)
     assert cell.faults[0] == "queue 4267: No such device"
     assert cell.faults[1].startswith("queue 4267: the engine is dead"), cell.faults
     client.sendall(b"x")
@@ -70,7 +75,7 @@ def test_a_full_receive_buffer_is_a_fault(cell: Cell) -> None:
     _in_loop(cell, lambda: _gate(cell)._queue._socket.setsockopt(1, 8, smallest))  # SO_RCVBUF
     with _loop_held_up(cell):
         client.sendall(bytes(20_000))
-    cell.wait_until(lambda: len(cell.faults) >= 2, "two faults")
+    two_faults(cell)
     assert any("No buffer space available" in fault for fault in cell.faults), cell.faults
     assert any("never reached the engine" in fault for fault in cell.faults), cell.faults
 
