@@ -62,7 +62,7 @@ def _wrong(kind: Any, value: Any, at: str) -> Iterator[Wrong]:
             yield from _wrong(of_item, item, _path(at, name))
     elif isinstance(value, dict) and isinstance(form, type) and issubclass(form, Struct):
         yield from _wrong_fields(form, value, at)
-    elif not _fits(kind, value):
+    elif not fits(kind, value):
         said = words(value) if callable(words) else words
         yield Wrong(at, f"must be {said}, not {_shown(value)}")
 
@@ -82,7 +82,8 @@ def _wrong_fields(cls: type[Struct], table: Mapping[str, Any], at: str) -> Itera
             yield Wrong(_path(at, name), f"is missing: it must be {said}")
 
 
-def _fits(kind: Any, value: Any) -> bool:
+def fits(kind: Any, value: Any) -> bool:
+    """Whether msgspec takes the value for this type."""
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from iolab.harness.report.results import Results
 from iolab.harness.subject.form import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,6 +22,11 @@ _MANIFEST = Annotated[
 def manifest() -> str:
     """The schema of a manifest, as an editor for TOML wants it."""
     return _page("Manifest of a server under test", _without_null(msgspec.json.schema(_MANIFEST)))
+
+
+def results() -> str:
+    """The schema of what `--results` writes."""
+    return _page("Results of a run of iolab", msgspec.json.schema(Results))
 
 
 def _page(title: str, schema: dict[str, Any]) -> str:

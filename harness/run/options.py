@@ -66,7 +66,7 @@ def declare(parser: Any) -> None:
     group.addoption(
         "--pcap", action="store_true", help="keep a capture of every playing, not of failures only"
     )
-    group.addoption("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
+    group.addoption("--results", metavar="FILE", help="write what was found to FILE, as JSON")
     group.addoption("--list", action="store_true", help="print the catalogue and end")
 
 

@@ -57,7 +57,7 @@ class Plays:
         run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
         if not results.exists():
             pytest.fail(f"the harness did not run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
-        records: list[Record] = json.loads(results.read_text())
+        records: list[Record] = json.loads(results.read_text())["results"]
         return records
 
 
