@@ -183,7 +183,7 @@ def test_results_go_into_a_pipe_as_well(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     got: list[str] = []
-    reader = threading.Thread(target=lambda: got.append(path.read_text()))
+    reader = threading.Thread(target=lambda: got.append(path.read_text()), daemon=True)
     reader.start()
     results.write(path, ABOUT, [])
     reader.join(10)
