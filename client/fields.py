@@ -1,65 +1,129 @@
-"""Tables from outside (TOML or JSON) become dataclasses, or one line that says what is wrong.
+"""Tables from outside (TOML or JSON), checked: what is wanted, or one line that says what is wrong.
 
-The fields of such a dataclass are annotated with the types at the end of this file: each is
-Annotated with a kind, which reads the value and holds the words that an error uses for what is
-allowed. Fields of any other type are not the table's business; the caller of `read` gives them.
+Client and probe read everything through this file; it is in the images of both. What a field may
+hold is a `Kind`. `read` makes a dataclass of a table, whose fields are Annotated with their kinds;
+`Fields` gives one field after the other, for who keeps them in another form. Fields of such a
+dataclass that have no kind are not the table's business; the caller of `read` gives them.
+
+A field that is null is a field that was left out.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cache
 from ipaddress import ip_address
-from typing import Annotated, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_type_hints, overload
 
 T = TypeVar("T")
+D = TypeVar("D")
 Address = tuple[str, int]
+
+_REQUIRED = object()
 
 
 class Invalid(ValueError):
-    """What came from outside cannot be used; the text is one line for its author."""
+    """What came from outside cannot be used; the text is one line for its author.
+
+    `field` is the path of the field that is to blame, and `allowed` says what it may hold; None
+    where it is not one field, or not what it holds.
+    """
+
+    def __init__(
+        self, problem: str, *, where: str = "", field: str | None = None, allowed: str | None = None
+    ) -> None:
+        named = problem if field is None else f"`{field}` {problem}"
+        super().__init__(f"{where}: {named}" if where else named)
+        self.field = field
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Generic[T]):
     """What a field may hold: `allowed` says it, `read` raises ValueError for the rest."""
 
     allowed: str
-    read: Callable[[object], object]
+    read: Callable[[object], T]
 
 
-def read(cls: type[T], table: object, where: str, **given: object) -> T:
+class Fields:
+    """The fields of one table, taken one by one; `end` refuses those that nobody took."""
+
+    def __init__(self, table: object, where: str = "", at: str = "") -> None:
+        """Errors begin with `where`; `at` is the table's own path, as `condition.gone`.
+
+        Raises Invalid if it is no table.
+        """
+        if not isinstance(table, Mapping):
+            problem = f"must be {TABLE.allowed}, not {_shown(table)}"
+            raise Invalid(problem, where=where, field=at or None, allowed=TABLE.allowed)
+        self._table = table
+        self._where = where
+        self._at = at
+        self._taken: list[str] = []
+
+    @overload
+    def take(self, name: str, kind: Kind[T]) -> T: ...
+    @overload
+    def take(self, name: str, kind: Kind[T], default: D) -> T | D: ...
+
+    def take(self, name: str, kind: Kind[Any], default: Any = _REQUIRED) -> Any:
+        """The field as that kind; the default if it was left out.
+
+        Raises Invalid naming the field if it is required and missing, or of another kind.
+        """
+        self._taken.append(name)
+        value = self._table.get(name)
+        if value is None:
+            if default is _REQUIRED:
+                raise self.wrong(name, f"is missing; it is {kind.allowed}", kind.allowed)
+            return default
+        try:
+            return kind.read(value)
+        except (TypeError, ValueError):
+            problem = f"must be {kind.allowed}, not {_shown(value)}"
+            raise self.wrong(name, problem, kind.allowed) from None
+
+    def end(self) -> None:
+        """Raises Invalid if there is a field that was not taken."""
+        self.only(self._taken)
+
+    def only(self, names: Collection[str]) -> None:
+        """Raises Invalid if there is a field with another name."""
+        for name in self._table:
+            if name not in names:
+                allowed = ", ".join(names) or "none"
+                raise self.wrong(name, f"is no field of it; allowed: {allowed}", allowed)
+
+    def wrong(self, name: str, problem: str, allowed: str | None = None) -> Invalid:
+        """The error that says what is wrong with a field."""
+        path = f"{self._at}.{name}" if self._at else name
+        return Invalid(problem, where=self._where, field=path, allowed=allowed)
+
+
+def read(cls: type[T], table: object, where: str = "", at: str = "", **given: object) -> T:
     """Make a `cls` of `table`; `given` are the fields that do not come from the table.
 
-    Raises Invalid with one line that starts with `where` and names the field and what is allowed.
+    Raises Invalid with one line that starts with `where` and names the field (its path begins
+    with `at`) and what is allowed.
     """
-    if not isinstance(table, Mapping):
-        raise Invalid(f"{where}: a table of fields is needed, not {_shown(table)}")
+    fields = Fields(table, where, at)
     kinds = _kinds(cls)  # type: ignore[arg-type]  # a class is hashable, mypy doubts it
-    for name in table:
-        if name not in kinds:
-            raise Invalid(f"{where}: `{name}` is no field of it; allowed: {', '.join(kinds)}")
+    fields.only(kinds)
     values = dict(given)
     for name, (kind, required) in kinds.items():
-        if name not in table:
-            if required:
-                raise Invalid(f"{where}: `{name}` is missing; it is {kind.allowed}")
-            continue
-        try:
-            values[name] = kind.read(table[name])
-        except (TypeError, ValueError):
-            raise Invalid(
-                f"{where}: `{name}` must be {kind.allowed}, not {_shown(table[name])}"
-            ) from None
+        value = fields.take(name, kind, *([] if required else [MISSING]))
+        if value is not MISSING:
+            values[name] = value
     try:
         return cls(**values)
     except Invalid as error:
-        raise Invalid(f"{where}: {error}") from None
+        raise Invalid(str(error), where=where) from None
 
 
 @cache
-def _kinds(cls: type) -> dict[str, tuple[Kind, bool]]:
+def _kinds(cls: type) -> dict[str, tuple[Kind[Any], bool]]:
     """The fields that a table may carry: their kinds, and whether they are required."""
     hints = get_type_hints(cls, include_extras=True)
     found = {}
@@ -70,7 +134,7 @@ def _kinds(cls: type) -> dict[str, tuple[Kind, bool]]:
     return found
 
 
-def _kind(hint: object) -> Kind | None:
+def _kind(hint: object) -> Kind[Any] | None:
     """The kind in an annotation such as `Count` or `Count | None`."""
     if isinstance(hint, Kind):
         return hint
@@ -88,8 +152,9 @@ def _require(holds: bool) -> None:
 
 
 def _text(value: object) -> str:
-    _require(isinstance(value, str))
-    return str(value)
+    if not isinstance(value, str):
+        raise ValueError
+    return value
 
 
 def _word(value: object) -> str:
@@ -99,30 +164,27 @@ def _word(value: object) -> str:
 
 
 def _flag(value: object) -> bool:
-    _require(isinstance(value, bool))
-    return bool(value)
-
-
-def _whole(least: int) -> Callable[[object], int]:
-    def read_whole(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError
-        return value
-
-    return read_whole
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, bool):
         raise ValueError
-    _require(value >= 0 and math.isfinite(value))
-    return float(value)
+    return value
 
 
-def _rate(value: object) -> float:
-    number = _number(value)
-    _require(number > 0)
-    return number
+def _list(value: object) -> list[object] | tuple[object, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError
+    return value
+
+
+def _words(value: object) -> list[str]:
+    words = [_text(word) for word in _list(value)]
+    _require(bool(words))
+    return words
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError
+    return value
 
 
 def _hex(value: object) -> bytes:
@@ -130,33 +192,80 @@ def _hex(value: object) -> bytes:
 
 
 def _address(least_port: int) -> Callable[[object], Address]:
+    port_kind = whole(least_port, 65535)
+
     def read_address(value: object) -> Address:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise ValueError
-        port = _whole(least_port)(value[1])
-        _require(port <= 65535)
-        return str(ip_address(_text(value[0]))), port
+        host, port = _list(value)
+        return str(ip_address(_text(host))), port_kind.read(port)
 
     return read_address
 
 
-def one_of(*words: str) -> Kind:
+def whole(least: int, most: int | None = None, allowed: str | None = None) -> Kind[int]:
+    """The kind of a whole number within these bounds."""
+
+    def read_whole(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError
+        _require(most is None or value <= most)
+        return value
+
+    bounds = f", {least} or more" if most is None else f" from {least} to {most}"
+    return Kind(allowed or f"a whole number{bounds}", read_whole)
+
+
+def number(allowed: str, fits: Callable[[float], bool] = lambda value: value >= 0) -> Kind[float]:
+    """The kind of a finite number, 0 or more if `fits` does not say otherwise."""
+
+    def read_number(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError
+        _require(math.isfinite(value) and fits(value))
+        return float(value)
+
+    return Kind(allowed, read_number)
+
+
+def one_of(*words: str) -> Kind[str]:
     """The kind of a field that holds one of a few words."""
 
     def read_word(value: object) -> str:
         _require(value in words)
         return str(value)
 
-    return Kind(" or ".join(f'"{word}"' for word in words), read_word)
+    few = " or ".join(f'"{word}"' for word in words)
+    return Kind(few if len(words) <= 3 else f"one of {', '.join(words)}", read_word)
 
 
-Text = Annotated[str, Kind("a text", _text)]
-Name = Annotated[str, Kind("a name of 1 to 64 printable characters without #", _word)]
+def some_of(*words: str) -> Kind[frozenset[str]]:
+    """The kind of a field that holds a list of some of these words."""
+    each = one_of(*words)
+    return Kind(
+        f"a list of some of {', '.join(words)}",
+        lambda value: frozenset(map(each.read, _list(value))),
+    )
+
+
+TEXT = Kind("a text", _text)
+NAME = Kind("a name of 1 to 64 printable characters without #", _word)
+FLAG = Kind("true or false", _flag)
+COUNT = whole(0)
+POSITIVE = whole(1)
+PORT = whole(1, 65535, "a port from 1 to 65535")
+SECONDS = number("seconds, 0 or more")
+COUNTS = Kind("a list of whole numbers", lambda value: frozenset(map(COUNT.read, _list(value))))
+WORDS = Kind("a list of texts, one at least", _words)
+TABLE = Kind("a table", _table)
+TEXTS = Kind("a table of texts", lambda value: {k: _text(v) for k, v in _table(value).items()})
+
+Text = Annotated[str, TEXT]
+Name = Annotated[str, NAME]
 Octets = Annotated[bytes, Kind('bytes in hexadecimal, as "00 ff 0a"', _hex)]
-Flag = Annotated[bool, Kind("true or false", _flag)]
-Count = Annotated[int, Kind("a whole number, 0 or more", _whole(0))]
-Positive = Annotated[int, Kind("a whole number, 1 or more", _whole(1))]
-Seconds = Annotated[float, Kind("seconds, 0 or more", _number)]
-Rate = Annotated[float, Kind("bytes a second, more than 0", _rate)]
+Flag = Annotated[bool, FLAG]
+Count = Annotated[int, COUNT]
+Positive = Annotated[int, POSITIVE]
+Port = Annotated[int, PORT]
+Seconds = Annotated[float, SECONDS]
+Rate = Annotated[float, number("bytes a second, more than 0", lambda rate: rate > 0)]
 Target = Annotated[Address, Kind('an address as ["10.0.0.1", 9000]', _address(1))]
 Bind = Annotated[Address, Kind('an address as ["10.0.0.1", 0] (port 0: any)', _address(0))]

@@ -12,6 +12,7 @@ RUN if ! command -v iptables || ! command -v ss; then \
         && apt-get install -y --no-install-recommends iptables iproute2 \
         && rm -rf /var/lib/apt/lists/*; \
     fi
+COPY client/__init__.py client/fields.py /iolab/iolab/client/
 COPY harness /iolab/iolab/harness
 # The root is read-only when it runs: what is not compiled now is compiled at every start.
-RUN python3 -m compileall -q /iolab/iolab/harness
+RUN python3 -m compileall -q /iolab/iolab

@@ -46,7 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
             Summary,  # workers print no table, and start sooner
         )
 
-        config.pluginmanager.register(Summary(config), "iolab-summary")
+        path = config.stash[runner.OPTIONS].results if runner.OPTIONS in config.stash else None
+        summary = Summary(path, config.stash.get(runner.RUN, None))
+        config.pluginmanager.register(summary, "iolab-summary")
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Dir | None:

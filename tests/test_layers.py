@@ -14,7 +14,7 @@ FILES = sorted(HARNESS.rglob("*.py"))
 
 # How it flows (`docs/design.md`): each may import what stands before it.
 LAYERS = (
-    *("errors", "places", "progress", "command_line"),
+    *("errors", "places", "progress", "command_line", "tables"),
     *("beside", "record", "judge", "subject", "backends", "lab", "faults", "scenarios", "report"),
     *("run", "pictures", "pages", "live", "cli", "conftest"),
 )

@@ -64,7 +64,7 @@ _HOW = """\
 
 `make bench` measures anew and writes this page; `make bench ARGS="--quick"` is a try, `ARGS="--only
 lines-100 epoll c-epoll"` measures that alone, and `--json FILE` keeps all figures
-([docs/results.md](results.md)).
+([docs/bench.md](bench.md)).
 """
 
 

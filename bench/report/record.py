@@ -1,4 +1,4 @@
-"""The JSON of `--json` (`docs/results.md`)."""
+"""The JSON of `--json` (`docs/bench.md`)."""
 
 from __future__ import annotations
 

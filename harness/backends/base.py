@@ -196,6 +196,10 @@ class Backend(ABC):
         """Why a lab can have no IPv6 addresses on this machine; None when it can."""
         return None
 
+    def versions(self) -> Mapping[str, str]:
+        """Versions of what its labs rest on beside the kernel, by name."""
+        return {}
+
     @abstractmethod
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> LabNodes:
         """Build a lab whose pod is ready for `start_probe`."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from iolab.client.fields import Invalid
+
 Request = Mapping[str, Any]
 Results = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
@@ -17,14 +19,21 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 class RequestError(Exception):
-    """The answer `ok: false`: one line for a person, which names the field and what is allowed.
+    """The answer `ok: false`: one line for a person.
 
-    `results` go into the answer beside `error` (for example `timeout` and `last`).
+    `results` go into the answer beside `error` (for example `timeout` and `last`; or `field`, where
+    one of the request's is to blame).
     """
 
     def __init__(self, message: str, **results: Any) -> None:
         super().__init__(message)
         self.results = results
+
+
+def refusal(error: Invalid) -> RequestError:
+    """The answer to a request with a field that is wrong: it carries `field` and `allowed`."""
+    carried = {"field": error.field, "allowed": error.allowed}
+    return RequestError(str(error), **{name: it for name, it in carried.items() if it is not None})
 
 
 class Reply:
@@ -57,4 +66,4 @@ class Reply:
 
 
 Handler = Callable[[Request], Results | Reply]
-"""Raises RequestError for what it refuses, before anything was changed."""
+"""Raises RequestError or Invalid for what it refuses, before anything was changed."""

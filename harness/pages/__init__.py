@@ -8,7 +8,7 @@ from pathlib import Path
 from iolab.harness.backends import declared
 from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
-from iolab.harness.pages import faults, gallery, models, scenarios
+from iolab.harness.pages import faults, gallery, models, results, scenarios, schemas
 from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
@@ -23,6 +23,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/faults.md": faults.page,
     "docs/gallery.md": gallery.page,
     "docs/backends.md": _backends,
+    "docs/results.md": results.page,
+    "docs/manifest.schema.json": schemas.manifest,
+    "docs/results.schema.json": schemas.results,
     **models.pages(),
 }
 

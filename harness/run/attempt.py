@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # What a lab that cannot go on raises.
 BROKEN = (ChannelError, BackendError, OSError)
 
-# How the probe's refusal begins when it is the subject's command that cannot be started.
-NO_PROGRAM = "field argv:"
+# The field that the probe's refusal names when the subject's command cannot be started.
+COMMAND = "argv"
 
 # Memory that grows is looked at for so many rounds at the most.
 MOST_ROUNDS = 10
@@ -91,10 +91,9 @@ class Attempt:
         try:
             process = self.lab.life.start()
         except Refused as refused:
-            error = str(refused.answer.get("error"))
-            if not error.startswith(NO_PROGRAM):
+            if refused.answer.get("field") != COMMAND:
                 raise
-            self.lab.record("unstartable", error=error.removeprefix(NO_PROGRAM).strip())
+            self.lab.record("unstartable", error=str(refused.answer["error"]))
             return False
         # Meanwhile the first clients come up.
         for name in (NODE, "actors"):

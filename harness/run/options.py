@@ -74,7 +74,7 @@ def declare(add: Callable[..., object]) -> None:
         help="play one after the other, and stop in the lab of a failure",
     )
     add("--pcap", action="store_true", help="keep a capture of every playing, not of failures only")
-    add("--results", metavar="FILE", help="write one JSON record a scenario to FILE")
+    add("--results", metavar="FILE", help="write what was found to FILE, as JSON")
     add("--list", action="store_true", help="print the catalogue and end")
 
 

@@ -17,11 +17,12 @@ from iolab.harness.backends import choose
 from iolab.harness.backends.base import Backend, Family
 from iolab.harness.backends.identity import VARIABLE, current_id, is_id, new_id
 from iolab.harness.errors import UsageError
-from iolab.harness.judge import Judgement, Level
+from iolab.harness.judge import Judgement
 from iolab.harness.lab.lab import Lab
 from iolab.harness.places import runs
-from iolab.harness.report import properties
-from iolab.harness.report.outcome import Outcome
+from iolab.harness.report.outcome import Outcome, broken_off, unsupported
+from iolab.harness.report.results import Run
+from iolab.harness.run.about import about
 from iolab.harness.run.options import Options
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.catalogue import load_catalogue
@@ -31,6 +32,7 @@ from iolab.harness.subject.manifest import Subject
 
 OPTIONS = pytest.StashKey[Options]()
 BACKEND = pytest.StashKey[Backend]()
+RUN = pytest.StashKey[Run]()
 STAGE = pytest.StashKey[Stage]()
 
 # Scenarios wait most of their time: for timers of the subject, for packets, for containers.
@@ -97,6 +99,7 @@ def start(config: pytest.Config) -> None:
         chosen.close()
         raise UsageError(f"--ip: must be 4 with the backend {chosen.name} here: {why_not}")
     config.stash[BACKEND] = chosen
+    config.stash[RUN] = about(options, chosen, config.getoption("keyword"))
     _forget_old_runs()
     if not config.getoption("basetemp"):
         # What pytest makes in the system's folder would outlive the run.
@@ -207,28 +210,18 @@ def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> Non
     )
     playing = Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
     if reason is not None:
-        item.user_properties += properties.unsupported(playing, reason)
+        item.user_properties += unsupported(playing, reason).properties()
         pytest.skip(f"UNSUPPORTED: {reason}")
     try:
         outcome = stage.play(playing)
     except Exception as error:
-        item.user_properties += properties.broken_off(playing, error)
+        item.user_properties += broken_off(playing, error).properties()
         raise
-    item.user_properties += properties.of(outcome)
+    item.user_properties += outcome.result().properties()
     conclude(outcome)
 
 
 def conclude(outcome: Outcome) -> None:
-    """Fail the test if something is FAILED or UNKNOWN, unless by nature; or if that did not come.
-
-    What the manifest states is a failure, so UNKNOWN is none of it.
-    """
-    stated = outcome.playing.by_nature
-    excused = None if stated is None else stated[0]
-    if excused and outcome.judgement.side(excused).level is not Level.FAILED:
-        excused = None
-    if any(
-        finding.level in (Level.FAILED, Level.UNKNOWN) and finding.side != excused
-        for finding in outcome.findings
-    ):
-        pytest.fail(properties.in_words(outcome), pytrace=False)
+    """Fail the test if the playing did not pass, and say why."""
+    if not outcome.passed:
+        pytest.fail(outcome.in_words(), pytrace=False)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import to_builtins
+
 from iolab.harness.backends.base import Backend
 from iolab.harness.judge import Judgement, Level, judge
 from iolab.harness.lab.lab import Lab
@@ -79,7 +81,7 @@ class Stage:
         return judgement
 
     def _header(self, playing: Playing) -> dict[str, object]:
-        promises = vars(playing.subject.promises).items()
+        promises = to_builtins(playing.subject.promises).items()
         return {
             "kind": "scenario",
             "id": playing.scenario.id,

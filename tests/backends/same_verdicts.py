@@ -6,20 +6,22 @@ cannot do (`UNSUPPORTED`) is counted apart. Exit status 1 with a line for each d
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-SIDES = ("reply", "cleanup")
-Playings = Mapping[tuple[str, str, int], Mapping[str, Any]]
+from iolab.harness.judge import SIDES
+from iolab.harness.report import results
+from iolab.harness.report.results import Result
+
+Playings = Mapping[tuple[str, str, int], Result]
 
 
 def read(path: str) -> Playings:
     """The records of a file, by scenario, subject and address family."""
-    records = json.loads(Path(path).read_text())
-    return {(each["scenario"], each["subject"], each["ip"]): each for each in records}
+    return {
+        (each.scenario, each.subject, each.ip): each for each in results.read(Path(path)).results
+    }
 
 
 def differences(one: Playings, other: Playings) -> tuple[list[str], int]:
@@ -27,14 +29,12 @@ def differences(one: Playings, other: Playings) -> tuple[list[str], int]:
     lines = [f"{' '.join(map(str, key))}: only in one" for key in sorted(one.keys() ^ other.keys())]
     unsupported = 0
     for key in sorted(one.keys() & other.keys()):
-        verdicts = [tuple(record[side] for side in SIDES) for record in (one[key], other[key])]
+        verdicts = [tuple(map(record.said, SIDES)) for record in (one[key], other[key])]
         if any("UNSUPPORTED" in pair for pair in verdicts) and verdicts[0] != verdicts[1]:
             unsupported += 1
         elif verdicts[0] != verdicts[1]:
             said = " and ".join(", ".join(pair) for pair in verdicts)
-            why = [
-                each["summary"] for record in (one[key], other[key]) for each in record["findings"]
-            ]
+            why = [each.summary for record in (one[key], other[key]) for each in record.findings]
             lines.append(f"{' '.join(map(str, key))}: {said} ({'; '.join(why)})")
     return lines, unsupported
 

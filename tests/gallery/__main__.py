@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     absent = sum(unplayable(each, rows, audience.impossible) for each in broken)
     caught = sum(each.name not in names for each in broken) - absent
     trusted = sum(each.name not in names for each in controls)
-    asked = sum(row["subject"] in {each.name for each in controls} for row in rows)
+    asked = sum(row.subject in {each.name for each in controls} for row in rows)
     console.print(
         f"\n{caught} of {len(broken)} broken servers were caught"
         f"{f' ({absent} cannot be played here)' if absent else ''}, "

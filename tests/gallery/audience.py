@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from iolab.harness.places import ROOT
+from iolab.harness.report.results import Result
 from iolab.harness.run.runner import BACKEND
-from tests.gallery.verdicts import Row
 
 
 class Audience:
@@ -21,7 +21,7 @@ class Audience:
     """
 
     def __init__(self, console: Console) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[Result] = []
         self.impossible: Collection[str] = ()
         self._bar = Progress(
             TextColumn("{task.description}"),

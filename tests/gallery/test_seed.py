@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from iolab.harness.judge import Level
+from iolab.harness.report import results
 from tests.gallery.servers import GALLERY
 
-Found = dict[str, list[dict[str, Any]]]
+Found = dict[str, tuple[results.Finding, ...]]
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """What the harness found in the server, by scenario."""
-    results = tmp_path_factory.mktemp("seed") / "results.json"
+    path = tmp_path_factory.mktemp("seed") / "results.json"
     words = [sys.executable, "-m", "pytest", "harness/", "-q", "-n", "2"]
-    words += ["--backend", os.environ.get("IOLAB_GALLERY", "auto"), "--results", str(results)]
+    words += ["--backend", os.environ.get("IOLAB_GALLERY", "auto"), "--results", str(path)]
     words += ["--subject", str(GALLERY / "blog_select.toml")]
     words += ["-k", "utf8-split or never-reader or fin-idle"]
     run = subprocess.run(words, cwd=GALLERY.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout[-3000:]
-    return _by_scenario(results)
+    return {one.scenario: one.findings for one in results.read(path).results}
 
 
-def _by_scenario(results: Path) -> Found:
-    return {record["scenario"]: record["findings"] for record in json.loads(results.read_text())}
-
-
-def _evidence(findings: list[dict[str, Any]], side: str) -> str:
-    failed = [f for f in findings if f["side"] == side and f["level"] == "FAILED"]
-    return "\n".join(line for f in failed for line in (f["cause"], f["summary"], *f["evidence"]))
+def _evidence(findings: tuple[results.Finding, ...], side: str) -> str:
+    failed = [f for f in findings if f.side == side and f.level is Level.FAILED]
+    return "\n".join(line for f in failed for line in (f.cause, f.summary, *f.evidence))
 
 
 def test_a_split_character_ends_it(found: Found) -> None:

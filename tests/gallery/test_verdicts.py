@@ -6,20 +6,28 @@ from typing import Any
 
 import pytest
 
+from iolab.harness.judge import Level
+from iolab.harness.report.results import Finding, Result
 from iolab.harness.subject.manifest import Promises, Subject
-from tests.gallery.verdicts import Row, blamed, missed, unplayable
+from tests.gallery.verdicts import blamed, missed, unplayable
 
 LEAKY = Subject("leaky", None, 9000, expected={"disconnect.fin-idle": "cleanup: CLOSE-WAIT"})
 NO_CABLE = "the backend has no cable"
 
 
-def row(label: str, subject: str = "leaky", finding: str = "", **levels: Any) -> Row:
+def row(label: str, subject: str = "leaky", finding: str = "", **levels: Any) -> Result:
     """A playing as the run's summary has it; the finding is one of `cleanup`."""
     level = levels.get("cleanup", "OK")
-    found = {"side": "cleanup", "level": level, "cause": "left", "summary": finding, "evidence": ()}
-    findings = [found] if finding else []
-    row = {"scenario": label, "subject": subject, "reply": "OK", "cleanup": "OK", **levels}
-    return {**row, "findings": findings}
+    found = Finding(side="cleanup", level=Level(level), cause="left", summary=finding)
+    return Result(
+        scenario=label,
+        title="made by a test",
+        subject=subject,
+        ip=4,
+        passed=not finding,
+        findings=(found,) if finding else (),
+        **{"reply": "OK", "cleanup": "OK", **levels},
+    )
 
 
 LEFT = {"finding": "8 of 8 are in CLOSE-WAIT", "cleanup": "FAILED"}
@@ -51,7 +59,7 @@ def test_one_playing_that_fails_in_the_words_of_the_manifest_is_enough(label: st
         ),
     ],
 )
-def test_a_bug_that_is_missed_is_told_with_what_was_seen(seen: Row, instead: str) -> None:
+def test_a_bug_that_is_missed_is_told_with_what_was_seen(seen: Result, instead: str) -> None:
     told = f"leaky: disconnect.fin-idle: no 'cleanup: CLOSE-WAIT'; instead: {instead}"
     assert missed(LEAKY, [seen], [NO_CABLE]) == [told]
 

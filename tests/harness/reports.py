@@ -10,16 +10,23 @@ from typing import Any, Literal
 import pytest
 
 from iolab.harness.judge import Finding, Judgement, Level, Verdict
-from iolab.harness.report import properties
 from iolab.harness.report.outcome import Outcome
-from iolab.harness.report.properties import Properties
+from iolab.harness.report.results import Machine, Properties, Result, RunOptions
+from iolab.harness.report.results import Run as About
 from iolab.harness.report.terminal import Summary
 from iolab.harness.scenarios.playing import Playing
 from iolab.harness.subject.manifest import Promises, Subject
 from tests.harness.broken import made_of
 
-Result = Literal["passed", "failed", "skipped"]
 When = Literal["setup", "call", "teardown"]
+
+ABOUT = About(
+    date="2026-01-31T23:59:59Z",
+    backend="namespaces",
+    machine=Machine(kernel="Linux 6.18", architecture="x86_64", cores=2, python="3.11.2"),
+    versions={"iolab": "0.1.0"},
+    options=RunOptions(subjects=("mine",), ip=(4,), scale=0.2, only="idle"),
+)
 
 MINE = Subject("mine", None, 9000, promises=Promises())
 
@@ -57,25 +64,22 @@ class Run:
     """A run in which each playing is reported by pytest, and what is told at its end."""
 
     def __init__(self, results: Path | None = None) -> None:
-        options = SimpleNamespace(getoption=lambda name: results)
-        self.summary = Summary(options)  # type: ignore[arg-type]
+        self.summary = Summary(results, ABOUT)
 
-    def reported(self, told: Properties, result: Result = "passed", when: When = "call") -> None:
+    def reported(self, told: Result | Properties, when: When = "call") -> None:
         report = pytest.TestReport(
             "node",
             ("file", 1, "test"),
             {},
-            result,
+            "passed",
             None,
             when,
-            user_properties=told,
+            user_properties=told if isinstance(told, list) else told.properties(),
         )
         self.summary.pytest_runtest_logreport(report)
 
     def played(self, outcome: Outcome) -> None:
-        """The test passes unless something is FAILED or UNKNOWN."""
-        bad = outcome.judgement.level in (Level.FAILED, Level.UNKNOWN)
-        self.reported(properties.of(outcome), "failed" if bad else "passed")
+        self.reported(outcome.result())
 
     def told(self, markup: bool = False) -> str:
         """What the terminal shows at the end."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from iolab.harness.judge import Level
 from iolab.harness.lab.lab import Lab
@@ -136,7 +137,7 @@ def test_removing_late_for_want_of_a_cpu(
 
 
 def test_bytes_in_messages_that_are_short_enough(stage: Stage) -> None:
-    subject = replace(CONTROL, promises=replace(CONTROL.promises, max_message=100))
+    subject = replace(CONTROL, promises=structs.replace(CONTROL.promises, max_message=100))
     sent: list[int] = []
     real = Lab.play
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from iolab.harness.backends.base import Backend, BackendError
 from iolab.harness.backends.channel import Channel
@@ -164,7 +165,7 @@ def test_a_freeze_that_does_not_freeze(stage: Stage, monkeypatch: pytest.MonkeyP
 
 def test_who_keeps_frozen_peers_is_blamed(stage: Stage) -> None:
     """That the frozen client's own loop is late is the lab's doing, and no doubt."""
-    subject = replace(NO_TIMEOUT, promises=replace(NO_TIMEOUT.promises, idle_timeout_s=0.5))
+    subject = replace(NO_TIMEOUT, promises=structs.replace(NO_TIMEOUT.promises, idle_timeout_s=0.5))
     outcome = play(stage, of_the_catalogue("vanish.frozen"), subject)
     # On a busy machine another loop may have been late indeed.
     judgement = judged_in_time(outcome.files[-1], late="remote")

@@ -9,7 +9,6 @@ import pytest
 
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Finding, Level
-from iolab.harness.report import properties
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.options import model
 from iolab.harness.run.runner import conclude
@@ -71,18 +70,18 @@ class TestConclusion:
     def test_what_was_stated_leaves_the_exit_status_alone_and_is_called_so(self) -> None:
         ended = of_one_that_is_slow(STALL)
         conclude(ended)
-        told = dict(properties.of(ended))
-        assert (told["reply"], told["cleanup"]) == ("FAILED (by nature)", "OK")
+        told = ended.result()
+        assert (told.reply, told.cleanup, told.passed) == ("FAILED (by nature)", "OK", True)
         run = Run()
-        run.reported(properties.of(ended))
+        run.reported(told)
         assert STALL.summary in run.told()
 
     def test_that_it_passes_is_an_error(self) -> None:
         with pytest.raises(pytest.fail.Exception, match=r"passed, yet .* fails by nature: one at"):
             conclude(of_one_that_is_slow())
-        told = dict(properties.of(of_one_that_is_slow()))
-        assert told["reply"] == "OK"
-        assert "it passed, yet" in str(told["findings"])
+        told = of_one_that_is_slow().result()
+        assert (told.reply, told.passed) == ("OK", False)
+        assert "it passed, yet" in told.findings[0].summary
 
     def test_the_other_verdict_is_not_excused(self) -> None:
         with pytest.raises(pytest.fail.Exception, match="CLOSE-WAIT"):

@@ -70,7 +70,7 @@ def test_a_subject_with_a_wrong_field(tmp_path: Path) -> None:
     done = run("--collect-only", "--subject", str(manifest))
     assert done.returncode == 2
     assert done.stdout.splitlines() == [
-        f"iolab: {manifest}: command: must be a list of words, like ['server']"
+        f"iolab: {manifest}: command: must be a list of words, like ['server'], not 'server'"
     ]
 
 

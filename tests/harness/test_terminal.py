@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from iolab.harness.judge import Finding, Level
-from iolab.harness.report import properties
+from iolab.harness.report.outcome import broken_off, unsupported
 from tests.harness.reports import DOUBT, LEAK, MINE, Run, attempt, outcome, playing
 
 
@@ -20,7 +20,7 @@ def test_a_row_a_scenario_in_order() -> None:
     run.played(outcome(attempt(), of=playing("connect.one", family=6)))
     run.played(outcome(attempt(), of=playing("connect.one")))
     run.played(outcome(attempt(), of=playing("vanish.idle", subject=other)))
-    run.reported(properties.unsupported(playing("vanish.cable"), "no cable here"), "skipped")
+    run.reported(unsupported(playing("vanish.cable"), "no cable here"))
     head, *rows = lines_of(run)[:6]
     assert head.split() == ["scenario", "subject", "reply", "cleanup", "time"]
     assert [" ".join(row.split()) for row in rows] == [
@@ -98,7 +98,7 @@ def test_what_was_played_again_is_told_with_the_reason_of_each_attempt() -> None
 
 def test_one_that_the_harness_broke_off_is_a_row_too() -> None:
     run = Run()
-    run.reported(properties.broken_off(playing(), OSError("no room")), "failed")
+    run.reported(broken_off(playing(), OSError("no room")))
     told = run.told()
     assert told.count("the harness broke off: OSError('no room')") == 3
     assert "1 playings, 2 verdicts: 2 UNKNOWN" in told

@@ -21,9 +21,9 @@ from tests.waiting import PATIENCE_S
         (b"{", "line: is not JSON"),
         (b'{"id": 1, "op": "\xff"}', "line: is not JSON"),
         (b"[1]", "line: must be an object"),
-        (b"{}", "field id: must be an integer, not None"),
-        (b'{"id": "1", "op": "mark"}', "field id: must be an integer, not '1'"),
-        (b'{"id": true, "op": "mark"}', "field id: must be an integer, not True"),
+        (b"{}", "`id` must be an integer, not None"),
+        (b'{"id": "1", "op": "mark"}', "`id` must be an integer, not '1'"),
+        (b'{"id": true, "op": "mark"}', "`id` must be an integer, not True"),
     ],
 )
 def test_line_without_a_number_is_refused(probe: Driver, line: bytes, error: str) -> None:
@@ -42,67 +42,84 @@ def test_line_too_long_is_refused_and_skipped(probe: Driver, more: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "fields", "error"),
+    ("op", "fields", "field", "error"),
     [
-        ("fly", {}, "field op: must be one of activity, "),
-        ("mark", {"all": True}, "field all: is not known here"),
-        ("spawn", {}, "field argv: is missing"),
-        ("spawn", {"argv": []}, "field argv: must be a list of strings"),
-        ("spawn", {"argv": ["/no/such"]}, "field argv: /no/such cannot be started"),
-        ("spawn", {"argv": ["true"], "cwd": "/no/such"}, "field argv: true cannot be started"),
-        ("spawn", {"argv": ["true"], "nofile": 1 << 40}, "field nofile: must be at most"),
-        ("spawn", {"argv": ["true"], "env": {"A": 1}}, "field env: must be an object of strings"),
-        ("input", {"data": "x"}, "field pid: nothing was spawned here"),
-        ("input", {"data": "x", "pid": 1}, "field pid: must be a process that was spawned"),
-        ("hold-output", {"hold": True}, "field pid: nothing was spawned here"),
-        ("snapshot", {"port": "http"}, "field port: must be a port"),
-        ("snapshot", {"prot": 1}, "field prot: is not known here (known: address, label, port)"),
-        ("wait", {"within_s": 1}, "field condition: is missing"),
-        ("wait", {"condition": {"exited": {}}}, "field within_s: is missing"),
-        ("wait", {"condition": {}, "within_s": 1}, "field condition: must be an object with one"),
-        ("wait", {"condition": {"gnoe": {}}, "within_s": 1}, "field condition: must be one of"),
-        ("wait", {"condition": {"exited": {}}, "within_s": -1}, "field within_s: must be a number"),
-        ("signal", {"signal": "SIGNOT"}, "field signal: must be the name of a signal"),
-        ("signal", {"signal": "TERM", "who": "some"}, "field who: must be one of main, all"),
-        ("signal", {"signal": "TERM"}, "field who: the subject has no main process"),
-        ("freeze", {}, "the subject has no process running"),
-        ("thaw", {}, "the subject has no process running"),
-        ("limit", {"nofile": -1}, "field nofile: must be a whole number from 0"),
-        ("limit", {"nofile": 100}, "no such process of the subject is running"),
-        ("activity", {"within_s": 1}, "field every_s: is missing"),
-        ("activity", {"within_s": 1, "every_s": 0}, "field every_s: must be at least"),
+        ("fly", {}, "op", "`op` must be one of activity, "),
+        ("mark", {"all": True}, "all", "`all` is no field of it; allowed: none"),
+        ("spawn", {}, "argv", "`argv` is missing; it is a list of texts"),
+        ("spawn", {"argv": []}, "argv", "`argv` must be a list of texts, one at least, not []"),
+        ("spawn", {"argv": ["/no/such"]}, "argv", "/no/such cannot be started: "),
+        ("spawn", {"argv": ["true"], "cwd": "/no/such"}, "argv", "true cannot be started: "),
+        ("spawn", {"argv": ["true"], "nofile": 1 << 40}, "nofile", "`nofile` must be at most "),
+        ("spawn", {"argv": ["true"], "env": {"A": 1}}, "env", "`env` must be a table of texts"),
+        ("input", {"data": "x"}, "pid", "nothing was spawned here"),
+        ("input", {"data": "x", "pid": 1}, "pid", "`pid` must be a process that was spawned here"),
+        ("hold-output", {"hold": True}, "pid", "nothing was spawned here"),
+        ("snapshot", {"port": "http"}, "port", "`port` must be a port from 1 to 65535, not 'http'"),
+        ("snapshot", {"prot": 1}, "prot", "`prot` is no field of it; allowed: label, port, addres"),
+        ("wait", {"within_s": 1}, "condition", "`condition` is missing"),
+        ("wait", {"condition": {"exited": {}}}, "within_s", "`within_s` is missing"),
+        ("wait", {"condition": {}, "within_s": 1}, "condition", "`condition` must be a table with"),
+        ("wait", {"condition": {"no": {}}, "within_s": 1}, "condition", "`condition` must be one "),
+        (
+            "wait",
+            {"condition": {"exited": {}}, "within_s": -1},
+            "within_s",
+            "`within_s` must be seconds, 0 or more, not -1",
+        ),
+        ("signal", {"signal": "SIGNOT"}, "signal", "`signal` must be the name of a signal"),
+        ("signal", {"signal": "TERM", "who": "me"}, "who", '`who` must be "main" or "all", not'),
+        ("signal", {"signal": "TERM"}, "who", "the subject has no main process running"),
+        ("freeze", {}, None, "the subject has no process running"),
+        ("thaw", {}, None, "the subject has no process running"),
+        ("limit", {"nofile": -1}, "nofile", "`nofile` must be a whole number, 0 or more, not -1"),
+        ("limit", {"nofile": True}, "nofile", "`nofile` must be a whole number, 0 or more, not T"),
+        ("limit", {"nofile": 100}, None, "no such process of the subject is running"),
+        ("activity", {"within_s": 1}, "every_s", "`every_s` is missing"),
+        ("activity", {"within_s": 1, "every_s": 0}, "every_s", "`every_s` must be at least"),
+        ("rule-add", {"rule": {"port": 0}}, "rule.port", "`rule.port` must be a port"),
+        ("rule-list", {"all": True}, "all", "`all` is no field of it"),
     ],
 )
 def test_request_is_refused_by_field(
-    probe: Driver, op: str, fields: dict[str, Any], error: str
+    probe: Driver, op: str, fields: dict[str, Any], field: str | None, error: str
 ) -> None:
     with pytest.raises(Refused) as refused:
         probe.ask(op, **fields)
     assert str(refused.value).startswith(error)
     assert "\n" not in str(refused.value)
+    assert refused.value.answer.get("field") == field
+
+
+def test_a_refusal_carries_what_is_allowed(probe: Driver) -> None:
+    with pytest.raises(Refused) as refused:
+        probe.ask("snapshot", port=0)
+    assert refused.value.answer["allowed"] == "a port from 1 to 65535"
 
 
 @pytest.mark.parametrize(
-    ("condition", "error"),
+    ("condition", "field", "error"),
     [
-        ({"listening": 0}, "field condition.listening.port: must be a port"),
-        ({"gone": {}}, "field condition.gone.peers: names nobody"),
-        ({"gone": {"peers": ["10.0.0.1"]}}, "field condition.gone.peers: must be an address"),
-        ({"connections": {"port": 1, "states": ["OPEN"]}}, "field condition.connections.states"),
-        ({"queue": {"peers": [["10.0.0.1", 1]]}}, "field condition.queue: needs a bound"),
-        ({"queue": {"peers": [["10.0.0.1", 1]], "sendq_at_most": 1}}, "field condition.queue"),
-        ({"counter": {"name": "Lost", "above": 1}}, "field condition.counter.name: must be one of"),
-        ({"stopped": {"all": True}}, "field condition.stopped.all: is not known here"),
-        ({"idle": {"for_s": 1}}, "field condition.idle.cpu_share_at_most: is missing"),
-        ({"exited": 1}, "field condition.exited: must be an object"),
+        ({"listening": 0}, "listening.port", "must be a port"),
+        ({"gone": {}}, "gone.peers", "names nobody"),
+        ({"gone": {"peers": ["10.0.0.1"]}}, "gone.peers", "must be a list of addresses"),
+        ({"gone": {"peers": [["10.0.0.1", 0]]}}, "gone.peers", "must be a list of addresses"),
+        ({"connections": {"port": 1, "states": ["OPEN"]}}, "connections.states", "must be a list"),
+        ({"queue": {"peers": [["10.0.0.1", 1]]}}, "queue", "needs a bound"),
+        ({"queue": {"peers": [["10.0.0.1", 1]], "sendq_at_most": 1}}, "queue", "needs a bound"),
+        ({"counter": {"name": "Lost", "above": 1}}, "counter.name", "must be one of "),
+        ({"stopped": {"all": True}}, "stopped.all", "is no field of it"),
+        ({"idle": {"for_s": 1}}, "idle.cpu_share_at_most", "is missing"),
+        ({"exited": 1}, "exited", "must be a table, not 1"),
     ],
 )
 def test_condition_is_refused_by_field(
-    probe: Driver, condition: dict[str, Any], error: str
+    probe: Driver, condition: dict[str, Any], field: str, error: str
 ) -> None:
     with pytest.raises(Refused) as refused:
         probe.ask("wait", condition=condition, within_s=0)
-    assert str(refused.value).startswith(error)
+    assert str(refused.value).startswith(f"`condition.{field}` {error}")
+    assert refused.value.answer["field"] == f"condition.{field}"
 
 
 def test_first_line_says_who_it_is(probe: Driver) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from iolab.harness.beside.fields import Fields
+from iolab.client.fields import Fields
 from iolab.harness.beside.probe.conditions.processes import FullOutput
 from iolab.harness.beside.probe.view import View
 

@@ -86,7 +86,7 @@ class Cell:
         return [event["reason"] for event in self.events if event["event"] == "wire-fault"]
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
-        """The op's results. Raises RequestError."""
+        """The op's results. Raises RequestError or Invalid."""
 
         def handle(answer: concurrent.futures.Future[dict[str, Any]]) -> None:
             result = self._handlers[op](fields)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from iolab.client.fields import Invalid
 from iolab.harness.beside.wire.packet import ACK, FIN, PSH, SYN, Packet
-from iolab.harness.beside.wire.rules import IN, OUT, Active, RuleError, parse_rule
+from iolab.harness.beside.wire.rules import IN, OUT, Active, parse_rule
 
 SERVER, CLIENT = ("10.91.0.2", 9000), ("10.91.0.4", 50112)
 MINIMAL = {"port": 9000, "action": "drop"}
@@ -34,36 +35,46 @@ def active(**fields: Any) -> Active:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"port": 0}, "rule.port: the server's port, 1 to 65535, not 0"),
-        ({"port": True}, "rule.port: the server's port, 1 to 65535, not True"),
-        ({"port": None}, "rule.port: must be given"),
-        ({"action": "lose"}, "rule.action: one of drop, delay, swap, double, reset, rate, not"),
-        ({"peer": "10.91.0.4"}, "rule.peer: [address, port or 0], or null for every peer, not"),
-        ({"peer": ["10.91.0", 0]}, "rule.peer: [address, port or 0]"),
-        ({"peer": ["10.91.0.4", 70000]}, "rule.peer: [address, port or 0]"),
-        ({"direction": "up"}, "rule.direction: one of in, out, both, not 'up'"),
-        ({"flags": "FIN,KEY"}, "rule.flags: names joined by commas, of FIN, SYN"),
-        ({"flags": 1}, "rule.flags: names joined by commas"),
-        ({"payload": 1}, "rule.payload: true, false or null, not 1"),
-        ({"nth": 0}, "rule.nth: a whole number from 1, not 0"),
-        ({"count": 1.5}, "rule.count: a whole number from 1, not 1.5"),
-        ({"probability": 2}, "rule.probability: a number from 0 to 1, not 2"),
-        ({"seed": "x"}, "rule.seed: a whole number, not 'x'"),
-        ({"action": "delay"}, "rule.delay_ms: must be given for the action delay"),
-        ({"action": "delay", "delay_ms": 0}, "rule.delay_ms: milliseconds, above 0, not 0"),
-        ({"action": "rate"}, "rule.rate_bps: must be given for the action rate"),
-        ({"delay_ms": 5}, "rule.delay_ms: only for delay, swap and rate, not for drop"),
-        ({"rate_bps": 5}, "rule.rate_bps: only for rate, not for drop"),
-        ({"delay": 5}, "rule.delay: no such field; there are port, action,"),
+        ({"port": 0}, "`rule.port` must be a port from 1 to 65535, not 0"),
+        ({"port": True}, "`rule.port` must be a port from 1 to 65535, not True"),
+        ({"port": None}, "`rule.port` is missing; it is a port from 1 to 65535"),
+        (
+            {"action": "lose"},
+            "`rule.action` must be one of drop, delay, swap, double, ",
+        ),
+        (
+            {"peer": "10.91.0.4"},
+            '`rule.peer` must be an address as ["10.91.0.4", 50112]',
+        ),
+        ({"peer": ["10.91.0", 0]}, "`rule.peer` must be an address"),
+        ({"peer": ["10.91.0.4", 70000]}, "`rule.peer` must be an address"),
+        ({"direction": "up"}, '`rule.direction` must be "in" or "out" or "both", not'),
+        ({"flags": "FIN,KEY"}, "`rule.flags` must be names joined by commas, of FIN, SYN"),
+        ({"flags": 1}, "`rule.flags` must be names joined by commas"),
+        ({"payload": 1}, "`rule.payload` must be true or false, not 1"),
+        ({"nth": 0}, "`rule.nth` must be a whole number, 1 or more, not 0"),
+        ({"count": 1.5}, "`rule.count` must be a whole number, 1 or more, not 1.5"),
+        ({"probability": 2}, "`rule.probability` must be a number from 0 to 1, not 2"),
+        ({"seed": "x"}, "`rule.seed` must be a whole number, not 'x'"),
+        ({"action": "delay"}, "`rule.delay_ms` must be given for the action delay"),
+        (
+            {"action": "delay", "delay_ms": 0},
+            "`rule.delay_ms` must be milliseconds, more",
+        ),
+        ({"action": "rate"}, "`rule.rate_bps` must be given for the action rate"),
+        ({"delay_ms": 5}, "`rule.delay_ms` is only for delay, swap and rate, not for drop"),
+        ({"rate_bps": 5}, "`rule.rate_bps` is only for rate, not for drop"),
+        ({"delay": 5}, "`rule.delay` is no field of it; allowed: port, action,"),
     ],
 )
 def test_a_rule_that_cannot_be_names_its_field(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(RuleError, match=f"^{re.escape(message)}"):
+    with pytest.raises(Invalid, match=f"^{re.escape(message)}") as error:
         parse_rule({**MINIMAL, **fields})
+    assert error.value.field == message.split("`")[1]
 
 
 def test_a_rule_is_an_object() -> None:
-    with pytest.raises(RuleError, match=r"^rule: an object is needed, not None$"):
+    with pytest.raises(Invalid, match=r"^`rule` must be a table, not None$"):
         parse_rule(None)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from iolab.client.fields import Invalid
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import RequestError
 from iolab.harness.beside.wire import capture, iptables
@@ -194,18 +195,23 @@ def test_a_missing_iptables_names_its_package(cell: Cell) -> None:
 
 @in_cell
 def test_requests_that_cannot_be_name_the_field(cell: Cell) -> None:
+    rule = cell.rule(action="drop")
     bad: list[tuple[str, dict[str, Any], str]] = [
-        ("rule-add", {}, "rule: an object is needed"),
-        ("rule-add", {"rule": {"port": PORT, "action": "lose"}}, "rule.action: one of"),
-        ("rule-remove", {"rule": 7}, "rule: there is no rule 7; there are []"),
-        ("rule-wait", {"rule": None, "within_s": 1}, "rule: there is no rule None"),
-        ("rule-wait", {"rule": 1}, "within_s: seconds, 0 or more, not None"),
-        ("packets", {"since": "now"}, "since: seconds, 0 or more, not 'now'"),
-        ("packets", {"last": 0}, "last: a whole number from 1"),
-        ("save", {"peer": "me"}, "peer: [address, port or 0] or null, not 'me'"),
+        ("rule-add", {}, "`rule` is missing; it is a table"),
+        (
+            "rule-add",
+            {"rule": {"port": PORT, "action": "lose"}},
+            "`rule.action` must be one of drop",
+        ),
+        ("rule-remove", {"rule": 7}, "`rule` must be one of [1], not 7"),
+        ("rule-wait", {"within_s": 1}, "`rule` is missing"),
+        ("rule-wait", {"rule": rule}, "`within_s` is missing; it is seconds, 0 or more"),
+        ("packets", {"since": "now"}, "`since` must be seconds, 0 or more, not 'now'"),
+        ("packets", {"last": 0}, "`last` must be a whole number from 1 to 20000"),
+        ("save", {"peer": "me"}, "`peer` must be an address"),
     ]
     for op, fields, message in bad:
-        with pytest.raises(RequestError, match=f"^{re.escape(message)}"):
+        with pytest.raises(Invalid, match=f"^{re.escape(message)}"):
             cell.ask(op, **fields)
 
 

@@ -93,6 +93,10 @@ class DockerBackend(Backend):
     def why_no_ipv6(self) -> str | None:
         return None if self._outfit.findings.ipv6 else "this engine makes no network with IPv6"
 
+    def versions(self) -> Mapping[str, str]:
+        with explained("asking for its version"):
+            return {"docker": str(self.client.version()["Version"])}
+
     def open_lab(self, subject: Subject, families: Sequence[Family] = (4,)) -> LabNodes:
         image = self._image(subject)
         command = self._command(subject, image, "::" if 6 in families else "0.0.0.0")

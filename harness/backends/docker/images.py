@@ -27,7 +27,7 @@ TIMEOUT_S = 600
 CONTENTS: Mapping[str, tuple[str, ...]] = {
     "server": ("server", "docker/wheels"),
     "client": ("client",),
-    "probe": ("harness/beside",),
+    "probe": ("client/__init__.py", "client/fields.py", "harness/beside"),
 }
 
 

@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
+from iolab.client import fields
+from iolab.client.fields import Fields
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError
 from iolab.harness.beside.probe import processes
@@ -92,13 +92,12 @@ class Activity:
 
     def _activity(self, request: Request) -> Reply:
         reader = Fields(request)
-        within_s = reader.take("within_s", fields.seconds)
-        every_s = reader.take("every_s", fields.seconds)
+        within_s = reader.take("within_s", fields.SECONDS)
+        every_s = reader.take("every_s", fields.SECONDS)
         reader.end()
         if every_s * MOST_SAMPLES < within_s:
-            raise RequestError(
-                f"field every_s: must be at least {within_s / MOST_SAMPLES} for {within_s} s"
-            )
+            least = f"at least {within_s / MOST_SAMPLES} for {within_s} s"
+            raise reader.wrong("every_s", f"must be {least}", least)
         reply = Reply()
         begun = time.monotonic()
         lines: dict[tuple[int, int], Line] = {}

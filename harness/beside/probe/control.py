@@ -13,8 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
+from iolab.client import fields
+from iolab.client.fields import Fields, Kind
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import limit, processes
@@ -24,6 +24,16 @@ from iolab.harness.beside.probe.subject import SubjectProcesses
 ROUND_S = 0.001
 WITHIN_S = 5.0
 _NAMES = {name.name.removeprefix("SIG"): name for name in signal.Signals}
+
+
+def _signal(value: object) -> signal.Signals:
+    name = value.removeprefix("SIG") if isinstance(value, str) else ""
+    if name not in _NAMES:
+        raise ValueError
+    return _NAMES[name]
+
+
+SIGNAL = Kind("the name of a signal, as SIGTERM", _signal)
 
 
 class Control:
@@ -47,14 +57,14 @@ class Control:
 
     def _signal(self, request: Request) -> Results:
         reader = Fields(request)
-        number = reader.take("signal", _signal_name)
+        number = reader.take("signal", SIGNAL)
         who = reader.take("who", fields.one_of("main", "all"), "main")
         reader.end()
         living = self._living()
         if who == "main":
             main = self._subject.main({one.pid: one for one in living})
             if main is None:
-                raise RequestError("field who: the subject has no main process running")
+                raise RequestError("the subject has no main process running", field="who")
             living = [main]
         return {"pids": [one.pid for one in living if _send(one.pid, number)]}
 
@@ -75,7 +85,7 @@ class Control:
     ) -> Reply:
         """Signal those that resist, in rounds, until there are none."""
         reader = Fields(request)
-        within_s = reader.take("within_s", fields.seconds, WITHIN_S)
+        within_s = reader.take("within_s", fields.SECONDS, WITHIN_S)
         reader.end()
         reply = Reply()
         give_up = time.monotonic() + within_s
@@ -101,8 +111,8 @@ class Control:
 
     def _limit(self, request: Request) -> Results:
         reader = Fields(request)
-        soft = reader.take("nofile", fields.whole)
-        chosen = reader.take("pids", fields.numbers, None)
+        soft = reader.take("nofile", fields.COUNT)
+        chosen = reader.take("pids", fields.COUNTS, None)
         reader.end()
         before: dict[int, int] = {}
         refused: dict[int, PermissionError] = {}
@@ -139,13 +149,6 @@ class Control:
             run=run,
             user=user,
         )
-
-
-def _signal_name(value: object) -> signal.Signals:
-    name = value.removeprefix("SIG") if isinstance(value, str) else ""
-    if name not in _NAMES:
-        raise ValueError("the name of a signal, as SIGTERM")
-    return _NAMES[name]
 
 
 def _send(pid: int, number: signal.Signals) -> bool:

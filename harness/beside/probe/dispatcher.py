@@ -16,8 +16,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from iolab.client.fields import Invalid
 from iolab.harness.beside.loop import READ, WRITE, Loop
-from iolab.harness.beside.ops import Handler, Reply, RequestError, Results
+from iolab.harness.beside.ops import Handler, Reply, RequestError, Results, refusal
 from iolab.harness.beside.probe.lateness import Lateness
 
 LINE_MAX = 16 * 1024 * 1024
@@ -85,13 +86,14 @@ class Dispatcher:
             return
         number = request.get("id")
         if type(number) is not int:
-            self._refuse(None, f"field id: must be an integer, not {number!r}")
+            self._refuse(None, f"`id` must be an integer, not {number!r}", {"field": "id"})
             return
         name = request.get("op")
         handler = self._ops.get(name) if isinstance(name, str) else None
         if handler is None:
             allowed = ", ".join(sorted(self._ops))
-            self._refuse(number, f"field op: must be one of {allowed}, not {name!r}")
+            wrong = Invalid(f"must be one of {allowed}, not {name!r}", field="op", allowed=allowed)
+            self._answer(number, refusal(wrong))
             return
         self._work(number, handler, {k: v for k, v in request.items() if k not in ("id", "op")})
 
@@ -100,6 +102,8 @@ class Dispatcher:
             outcome: Results | Reply | RequestError = handler(fields)
         except RequestError as error:
             outcome = error
+        except Invalid as error:
+            outcome = refusal(error)
         except Exception as error:
             # A mistake of the probe's, not of the request: told to both sides, and the probe goes
             # on, because ending it would end the subject as well and hide what was seen so far.

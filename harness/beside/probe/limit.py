@@ -5,7 +5,7 @@ its user namespace, which a hardened node's root lacks. So the probe tries it it
 forked child that becomes the process's own user. Where it may not become that user either (no
 CAP_SETUID), this command must be executed in the probe's node by who may, as that user and group:
 
-    python -m iolab.probe.limit SOFT PID…
+    python -m iolab.harness.beside.probe.limit SOFT PID…
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 
+from iolab.client.fields import Invalid
 from iolab.harness.beside.ops import RequestError
 from iolab.harness.beside.probe import processes
 
@@ -30,12 +31,13 @@ def current(pid: int) -> tuple[int, int]:
 def lower(pid: int, soft: int) -> int:
     """Set the soft limit of one process and give the one before, once the new one is read back.
 
-    RequestError when it is above the hard limit, PermissionError when neither the probe nor a
+    Invalid when it is above the hard limit, PermissionError when neither the probe nor a
     child of it under the process's own user may change it.
     """
     before, hard = current(pid)
     if hard != resource.RLIM_INFINITY and soft > hard:
-        raise RequestError(f"field nofile: must be at most {hard}, process {pid}'s hard limit")
+        most = f"at most {hard}, process {pid}'s hard limit"
+        raise Invalid(f"must be {most}", field="nofile", allowed=most)
     if before != soft:
         try:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
+from iolab.client import fields
+from iolab.client.fields import Fields, Invalid
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Emit, Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import processes
@@ -122,12 +122,12 @@ class Spawner:
 
     def _spawn(self, request: Request) -> Results:
         reader = Fields(request)
-        argv = reader.take("argv", fields.words)
-        environment = reader.take("env", fields.environment, None)
-        folder = reader.take("cwd", fields.text, None)
-        limit = reader.take("nofile", fields.whole, None)
-        uid = reader.take("uid", fields.whole, None)
-        gid = reader.take("gid", fields.whole, None)
+        argv = reader.take("argv", fields.WORDS)
+        environment = reader.take("env", fields.TEXTS, None)
+        folder = reader.take("cwd", fields.TEXT, None)
+        limit = reader.take("nofile", fields.COUNT, None)
+        uid = reader.take("uid", fields.COUNT, None)
+        gid = reader.take("gid", fields.COUNT, None)
         reader.end()
         if limit is not None:
             self._check_limit(limit)
@@ -149,7 +149,8 @@ class Spawner:
         except (OSError, subprocess.SubprocessError) as error:
             for descriptor in ours:
                 os.close(descriptor)
-            raise RequestError(f"field argv: {argv[0]} cannot be started: {error}") from None
+            words = f"{argv[0]} cannot be started: {error}"
+            raise RequestError(words, field="argv") from None
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
@@ -159,7 +160,8 @@ class Spawner:
     def _check_limit(self, limit: int) -> None:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if most != resource.RLIM_INFINITY and limit > most:
-            raise RequestError(f"field nofile: must be at most {most}, the probe's own hard limit")
+            allowed = f"at most {most}, the probe's own hard limit"
+            raise Invalid(f"must be {allowed}", field="nofile", allowed=allowed)
 
     def _adopt(
         self, process: subprocess.Popen[bytes], stdin: int, stdout: int, stderr: int
@@ -186,15 +188,15 @@ class Spawner:
     def _input(self, request: Request) -> Reply:
         reader = Fields(request)
         child = self._child(reader)
-        data = reader.take("data", fields.text, "")
-        last = reader.take("close", fields.flag, False)
+        data = reader.take("data", fields.TEXT, "")
+        last = reader.take("close", fields.FLAG, False)
         reader.end()
         return child.input.write(data.encode(errors="surrogateescape"), last=last)
 
     def _hold(self, request: Request) -> Results:
         reader = Fields(request)
         child = self._child(reader)
-        hold = reader.take("hold", fields.flag)
+        hold = reader.take("hold", fields.FLAG)
         reader.end()
         for output in child.outputs:
             output.hold(hold)
@@ -202,11 +204,12 @@ class Spawner:
 
     def _child(self, reader: Fields) -> Child:
         """The child of field `pid`; without it, the first that still runs, or the last that did."""
-        pid = reader.take("pid", fields.whole, None)
+        pid = reader.take("pid", fields.COUNT, None)
         if pid is not None and pid not in self._children:
-            raise RequestError(f"field pid: must be a process that was spawned here, not {pid}")
+            allowed = "a process that was spawned here"
+            raise reader.wrong("pid", f"must be {allowed}, not {pid}", allowed)
         if not self._children:
-            raise RequestError("field pid: nothing was spawned here")
+            raise RequestError("nothing was spawned here", field="pid")
         if pid is not None:
             return self._children[pid]
         children = list(self._children.values())

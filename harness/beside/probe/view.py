@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from iolab.harness.beside.fields import Address
+from iolab.client.fields import Address
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.processes import GONE, Stat
 from iolab.harness.beside.probe.sockets import Row

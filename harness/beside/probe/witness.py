@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
+from iolab.client import fields
+from iolab.client.fields import Fields
 from iolab.harness.beside.loop import Loop, Timer
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.probe import conditions, snapshot
@@ -77,18 +77,18 @@ class Witness:
 
     def _snapshot(self, request: Request) -> Results:
         reader = Fields(request)
-        label = reader.take("label", fields.text, None)
+        label = reader.take("label", fields.TEXT, None)
         at = self._endpoint(reader, None)
         reader.end()
         return {"snapshot": self._take(self.view(), label, at)}
 
     def _wait(self, request: Request) -> Reply:
         reader = Fields(request)
-        condition = conditions.parse(reader.take("condition", fields.table))
+        condition = conditions.parse(reader.take("condition", fields.TABLE))
         waiting = Waiting(
             condition,
-            within_s=reader.take("within_s", fields.seconds),
-            label=reader.take("label", fields.text, None),
+            within_s=reader.take("within_s", fields.SECONDS),
+            label=reader.take("label", fields.TEXT, None),
             endpoint=self._endpoint(reader, condition.endpoint),
             since=time.monotonic(),
         )

@@ -9,10 +9,21 @@ from __future__ import annotations
 import ipaddress
 import random
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
+from iolab.client.fields import (
+    TEXT,
+    Address,
+    Flag,
+    Invalid,
+    Kind,
+    Port,
+    number,
+    one_of,
+    read,
+    whole,
+)
 from iolab.harness.beside.wire.packet import FLAG_NAMES, Packet
 
 IN, OUT = "in", "out"
@@ -26,8 +37,36 @@ _SWAP_WAIT_MS = 100.0
 _RATE_WAIT_MS = 1000.0
 
 
-class RuleError(ValueError):
-    """A rule that cannot be: one line that names the field and says what is allowed."""
+def _peer(value: object) -> Address:
+    """`["10.91.0.4", 0]` → the same as the kernel writes it."""
+    if not isinstance(value, list | tuple):
+        raise ValueError
+    host, port = value
+    ip = ipaddress.ip_address(host)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped  # on the wire it is IPv4
+    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
+    return socket.inet_ntop(family, ip.packed), whole(0, 65535).read(port)
+
+
+def _flags(value: object) -> int:
+    bits = 0
+    for name in TEXT.read(value).split(","):
+        bits |= 1 << FLAG_NAMES.index(name)
+    return bits
+
+
+FOREVER = 1 << 53  # what JSON carries exactly
+
+PEER = Kind('an address as ["10.91.0.4", 50112] (port 0: any)', _peer)
+_ACTION = one_of(*ACTIONS)
+_DIRECTION = one_of(IN, OUT, "both")
+_FLAGS = Kind(f"names joined by commas, of {', '.join(FLAG_NAMES)}", _flags)
+_CHANCE = number("a number from 0 to 1", lambda chance: 0 <= chance <= 1)
+_SEED = whole(-FOREVER, FOREVER, "a whole number")
+_TIMES = whole(1, FOREVER, "a whole number, 1 or more")
+_DELAY = number("milliseconds, more than 0", lambda ms: 0 < ms < 1e9)
+_RATE = number("bits a second, more than 0", lambda bps: 0 < bps < 1e15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +79,18 @@ class Rule:
     `rate_bps` is in bits a second of whole IP packets, each direction by itself.
     """
 
-    port: int
-    action: str
-    peer: tuple[str, int] | None = None
-    direction: str = "both"
-    flags: int = 0
-    payload: bool | None = None
-    nth: int | None = None
-    count: int | None = None
-    probability: float = 1.0
-    seed: int = 0
-    delay_ms: float | None = None
-    rate_bps: float | None = None
+    port: Port
+    action: Annotated[str, _ACTION]
+    peer: Annotated[Address, PEER] | None = None
+    direction: Annotated[str, _DIRECTION] = "both"
+    flags: Annotated[int, _FLAGS] = 0
+    payload: Flag | None = None
+    nth: Annotated[int, _TIMES] | None = None
+    count: Annotated[int, _TIMES] | None = None
+    probability: Annotated[float, _CHANCE] = 1.0
+    seed: Annotated[int, _SEED] = 0
+    delay_ms: Annotated[float, _DELAY] | None = None
+    rate_bps: Annotated[float, _RATE] | None = None
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -97,9 +136,9 @@ class Active:
         self.decided = 0
         self.taken = 0
         self._matches = 0
-        self._chosen: tuple[str, tuple[str, int], int] | None = None
-        self._chance: dict[tuple[str, tuple[str, int]], random.Random] = {}
-        self._peers: dict[tuple[str, int], int] = {}
+        self._chosen: tuple[str, Address, int] | None = None
+        self._chance: dict[tuple[str, Address], random.Random] = {}
+        self._peers: dict[Address, int] = {}
 
     def takes(self, direction: str, packet: Packet) -> bool:
         """Whether this packet, which is of the rule's flows, is to be acted upon."""
@@ -107,7 +146,7 @@ class Active:
             return False
         self._matches += 1
         limit = self.rule.count
-        peer = _peer(direction, packet)
+        peer = _peer_of(direction, packet)
         if self.rule.nth is not None:
             limit = limit or 1
             if not self._is_nth(direction, peer, packet):
@@ -117,7 +156,7 @@ class Active:
         self.taken += 1
         return True
 
-    def _is_nth(self, direction: str, peer: tuple[str, int], packet: Packet) -> bool:
+    def _is_nth(self, direction: str, peer: Address, packet: Packet) -> bool:
         if self._matches == self.rule.nth:
             self._chosen = (direction, peer, packet.seq)
             return True
@@ -127,7 +166,7 @@ class Active:
             return False
         return packet.covers(self._chosen[2])
 
-    def _lucky(self, direction: str, peer: tuple[str, int]) -> bool:
+    def _lucky(self, direction: str, peer: Address) -> bool:
         if self.rule.probability >= 1.0:
             return True
         # Each flow and direction has its own sequence of draws, named by the order in which its
@@ -141,116 +180,21 @@ class Active:
         return chance.random() < self.rule.probability
 
 
-def _peer(direction: str, packet: Packet) -> tuple[str, int]:
+def _peer_of(direction: str, packet: Packet) -> Address:
     return (packet.src, packet.sport) if direction == IN else (packet.dst, packet.dport)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """How one field of a rule is read: what is allowed, in words, and the check itself."""
-
-    allowed: str
-    read: Callable[[Any], Any] = field(repr=False)
-
-
 def parse_rule(data: object) -> Rule:
-    """The rule described by a JSON object. Raises RuleError for the first field that is wrong."""
-    if not isinstance(data, Mapping):
-        raise RuleError(f"rule: an object is needed, not {data!r}")
-    known = [f.name for f in fields(Rule)]
-    for name in data:
-        if name not in known:
-            raise RuleError(f"rule.{name}: no such field; there are {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for name, reader in _READERS.items():
-        value = data.get(name)
-        if value is None:  # absent and null are the same: the default
-            if name in ("port", "action"):
-                raise RuleError(f"rule.{name}: must be given: {reader.allowed}")
-            continue
-        try:
-            values[name] = reader.read(value)
-        except (ValueError, TypeError):
-            raise RuleError(f"rule.{name}: {reader.allowed}, not {value!r}") from None
-    return _settled(values)
-
-
-def _settled(values: dict[str, Any]) -> Rule:
-    """Defaults that depend on the action, and parameters that only some actions have."""
-    action = values["action"]
+    """The rule described by a JSON object. Raises Invalid for the first field that is wrong."""
+    rule = read(Rule, data, at="rule")
     waits = {"swap": _SWAP_WAIT_MS, "rate": _RATE_WAIT_MS}
-    if action == "delay" and "delay_ms" not in values:
-        raise RuleError("rule.delay_ms: must be given for the action delay")
-    if action == "rate" and "rate_bps" not in values:
-        raise RuleError("rule.rate_bps: must be given for the action rate")
-    if "delay_ms" in values and action not in ("delay", *waits):
-        raise RuleError(f"rule.delay_ms: only for delay, swap and rate, not for {action}")
-    if "rate_bps" in values and action != "rate":
-        raise RuleError(f"rule.rate_bps: only for rate, not for {action}")
-    if action in waits:
-        values.setdefault("delay_ms", waits[action])
-    return Rule(**values)
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _number(accept: Callable[[float], bool]) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        if type(value) not in (int, float) or not accept(value):
-            raise ValueError
-        return float(value)
-
-    return read
-
-
-def _one_of(*allowed: Any) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if value not in allowed or type(value) is not type(allowed[0]):
-            raise ValueError
-        return value
-
-    return read
-
-
-def read_peer(value: Any) -> tuple[str, int]:
-    """`["10.91.0.4", 0]` → the same as the kernel writes it. ValueError or TypeError if not so."""
-    host, port = value
-    ip = ipaddress.ip_address(host)
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped  # on the wire it is IPv4
-    family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
-    return socket.inet_ntop(family, ip.packed), _whole(0, 65535)(port)
-
-
-def _read_flags(value: Any) -> int:
-    if type(value) is not str:
-        raise ValueError
-    bits = 0
-    for name in value.split(","):
-        bits |= 1 << FLAG_NAMES.index(name)
-    return bits
-
-
-_FOREVER = 1 << 53  # what JSON carries exactly
-
-_READERS = {
-    "port": _Reader("the server's port, 1 to 65535", _whole(1, 65535)),
-    "action": _Reader(f"one of {', '.join(ACTIONS)}", _one_of(*ACTIONS)),
-    "peer": _Reader("[address, port or 0], or null for every peer", read_peer),
-    "direction": _Reader("one of in, out, both", _one_of(IN, OUT, "both")),
-    "flags": _Reader(f"names joined by commas, of {', '.join(FLAG_NAMES)}", _read_flags),
-    "payload": _Reader("true, false or null", _one_of(True, False)),
-    "nth": _Reader("a whole number from 1", _whole(1, _FOREVER)),
-    "count": _Reader("a whole number from 1", _whole(1, _FOREVER)),
-    "probability": _Reader("a number from 0 to 1", _number(lambda p: 0 <= p <= 1)),
-    "seed": _Reader("a whole number", _whole(-_FOREVER, _FOREVER)),
-    "delay_ms": _Reader("milliseconds, above 0", _number(lambda ms: 0 < ms < 1e9)),
-    "rate_bps": _Reader("bits a second, above 0", _number(lambda bps: 0 < bps < 1e15)),
-}
+    if rule.action == "delay" and rule.delay_ms is None:
+        raise Invalid("must be given for the action delay", field="rule.delay_ms")
+    if rule.action == "rate" and rule.rate_bps is None:
+        raise Invalid("must be given for the action rate", field="rule.rate_bps")
+    if rule.delay_ms is not None and rule.action not in ("delay", *waits):
+        problem = f"is only for delay, swap and rate, not for {rule.action}"
+        raise Invalid(problem, field="rule.delay_ms")
+    if rule.rate_bps is not None and rule.action != "rate":
+        raise Invalid(f"is only for rate, not for {rule.action}", field="rule.rate_bps")
+    return replace(rule, delay_ms=rule.delay_ms or waits.get(rule.action))

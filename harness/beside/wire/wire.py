@@ -10,13 +10,14 @@ import time
 from collections.abc import Generator
 from typing import Any
 
+from iolab.client.fields import COUNT, POSITIVE, SECONDS, TABLE, Fields, whole
 from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Emit, Handler, Reply, Request, RequestError, Results
 from iolab.harness.beside.wire import pcap
 from iolab.harness.beside.wire.capture import Capture
 from iolab.harness.beside.wire.gate import Gate
 from iolab.harness.beside.wire.records import Record, merge
-from iolab.harness.beside.wire.rules import RuleError, parse_rule, read_peer
+from iolab.harness.beside.wire.rules import PEER, parse_rule
 
 _SLICE_S = 0.005  # of work on packets, before the loop looks at anything else
 _LAST = 5_000  # rows of an answer, unless others are asked for
@@ -75,29 +76,36 @@ class Wire:
     # -- rules ------------------------------------------------------------------------------------
 
     def _rule_add(self, request: Request) -> Reply:
-        try:
-            rule = parse_rule(request.get("rule"))
-        except RuleError as error:
-            raise RequestError(str(error)) from None
+        fields = Fields(request)
+        rule = parse_rule(fields.take("rule", TABLE))
+        fields.end()
         return self._open_gate().add(rule)
 
     def _rule_remove(self, request: Request) -> Reply:
-        return self._gate_with(request).remove(request["rule"])
+        fields = Fields(request)
+        gate, number = self._gate_with(fields)
+        fields.end()
+        return gate.remove(number)
 
-    def _rule_list(self, _: Request) -> Results | Reply:
+    def _rule_list(self, request: Request) -> Results | Reply:
+        Fields(request).end()
         return {"rules": []} if self._gate is None else self._gate.list()
 
     def _rule_wait(self, request: Request) -> Reply:
-        taken = _whole(request, "taken", 1, 1 << 53)
-        within_s = _seconds(request, "within_s", None)
-        return self._gate_with(request).wait(request["rule"], taken, within_s)
+        fields = Fields(request)
+        gate, number = self._gate_with(fields)
+        taken = fields.take("taken", POSITIVE, 1)
+        within_s = fields.take("within_s", SECONDS)
+        fields.end()
+        return gate.wait(number, taken, within_s)
 
-    def _gate_with(self, request: Request) -> Gate:
-        number = request.get("rule")
+    def _gate_with(self, fields: Fields) -> tuple[Gate, int]:
+        """The gate, and the number of a rule that it has."""
+        number = fields.take("rule", COUNT)
         if self._gate is None or number not in self._gate.rules:
-            there = sorted(self._gate.rules) if self._gate else []
-            raise RequestError(f"rule: there is no rule {number!r}; there are {there}")
-        return self._gate
+            there = f"one of {sorted(self._gate.rules) if self._gate else []}"
+            raise fields.wrong("rule", f"must be {there}, not {number}", there)
+        return self._gate, number
 
     def _open_gate(self) -> Gate:
         if self._gate is None:
@@ -110,8 +118,10 @@ class Wire:
     # -- packets ----------------------------------------------------------------------------------
 
     def _packets(self, request: Request) -> Reply:
-        since, peer = _seconds(request, "since", 0.0), _peer(request)
-        last = _whole(request, "last", _LAST, _MOST_ROWS)
+        fields = Fields(request)
+        since, peer = fields.take("since", SECONDS, 0.0), fields.take("peer", PEER, None)
+        last = fields.take("last", whole(1, _MOST_ROWS), _LAST)
+        fields.end()
 
         def work() -> Generator[None, None, Results]:
             records, more = yield from self._newest(since, peer, last)
@@ -120,7 +130,9 @@ class Wire:
         return self._in_slices(work())
 
     def _save(self, request: Request) -> Reply:
-        since, peer = _seconds(request, "since", 0.0), _peer(request)
+        fields = Fields(request)
+        since, peer = fields.take("since", SECONDS, 0.0), fields.take("peer", PEER, None)
+        fields.end()
 
         def work() -> Generator[None, None, Results]:
             records, more = yield from self._newest(since, peer, _MOST_SAVED)
@@ -191,25 +203,3 @@ class Wire:
         if reason not in self._told:
             self._told.add(reason)
             self._emit({"event": "wire-fault", "reason": reason})
-
-
-def _whole(request: Request, name: str, default: int, most: int) -> int:
-    value = request.get(name, default)
-    if type(value) is not int or not 1 <= value <= most:
-        raise RequestError(f"{name}: a whole number from 1 to {most}, not {value!r}")
-    return value
-
-
-def _seconds(request: Request, name: str, default: float | None) -> float:
-    value = request.get(name, default)
-    if type(value) not in (int, float) or value < 0:
-        raise RequestError(f"{name}: seconds, 0 or more, not {value!r}")
-    return float(value)
-
-
-def _peer(request: Request) -> tuple[str, int] | None:
-    value = request.get("peer")
-    try:
-        return None if value is None else read_peer(value)
-    except (ValueError, TypeError):
-        raise RequestError(f"peer: [address, port or 0] or null, not {value!r}") from None

@@ -1,7 +1,7 @@
 """What `wait` can wait for: one class a condition, one registry.
 
 A condition is data, `{"gone": {"port": 8001, "peers": [["10.91.0.4", 50112]]}}`. Its class reads
-the fields (RequestError names the one that is wrong) and then looks through a fresh `View`
+the fields (Invalid names the one that is wrong) and then looks through a fresh `View`
 each time: does it hold, and, in a sentence for a person, what was seen. A condition may keep what
 it saw between its own looks.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iolab.harness.beside.fields import Fields
-from iolab.harness.beside.ops import RequestError
+from iolab.client.fields import Fields, Invalid
 from iolab.harness.beside.probe.conditions.base import Condition, Seen, maybe_endpoint
 from iolab.harness.beside.probe.conditions.connections import (
     Accepted,
@@ -54,19 +53,20 @@ CONDITIONS: dict[str, type[Condition]] = {
 }
 
 
+_ONE = 'a table with one name, as {"exited": {}}'
+
+
 def parse(data: Any) -> Condition:
     """The condition that this value of the field `condition` describes."""
     if not isinstance(data, dict) or len(data) != 1:
-        raise RequestError('field condition: must be an object with one name, as {"exited": {}}')
+        raise Invalid(f"must be {_ONE}", field="condition", allowed=_ONE)
     name, inner = next(iter(data.items()))
     if name not in CONDITIONS:
         known = ", ".join(CONDITIONS)
-        raise RequestError(f"field condition: must be one of {known}, not {name!r}")
+        raise Invalid(f"must be one of {known}, not {name!r}", field="condition", allowed=known)
     if name == "listening" and not isinstance(inner, dict):
         inner = {"port": inner}  # the short form, `{"listening": 8001}`
-    if not isinstance(inner, dict):
-        raise RequestError(f"field condition.{name}: must be an object, not {inner!r}")
-    reader = Fields(inner, f"condition.{name}.")
+    reader = Fields(inner, at=f"condition.{name}")
     condition = CONDITIONS[name](reader)
     reader.end()
     return condition

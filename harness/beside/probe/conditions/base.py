@@ -5,9 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Address, Fields
+from iolab.client.fields import PORT, TEXT, Address, Fields, Kind
 from iolab.harness.beside.probe.view import Endpoint, View
+
+
+def _peer(value: object) -> Address:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
+        raise ValueError
+    return value[0], PORT.read(value[1])
+
+
+def _peers(value: object) -> frozenset[Address]:
+    if not isinstance(value, list):
+        raise ValueError
+    return frozenset(map(_peer, value))
+
+
+# Compared with rows of the kernel's tables as texts: there may be thousands.
+PEERS = Kind('a list of addresses, as [["10.91.0.4", 50112]]', _peers)
 
 
 class Seen(NamedTuple):
@@ -24,7 +39,7 @@ class Condition(ABC):
 
     @abstractmethod
     def __init__(self, data: Fields) -> None:
-        """Take the fields. RequestError for one that is missing or wrong."""
+        """Take the fields. Invalid for one that is missing or wrong."""
 
     @abstractmethod
     def look(self, view: View) -> Seen:
@@ -33,13 +48,13 @@ class Condition(ABC):
 
 def endpoint(data: Fields) -> Endpoint:
     """The fields `port` and, where the network namespace is shared with others, `address`."""
-    return Endpoint(data.take("port", fields.port), data.take("address", fields.text, None))
+    return Endpoint(data.take("port", PORT), data.take("address", TEXT, None))
 
 
 def maybe_endpoint(data: Fields) -> Endpoint | None:
     """The same two fields, for those who can do without."""
-    port = data.take("port", fields.port, None)
-    address = data.take("address", fields.text, None)
+    port = data.take("port", PORT, None)
+    address = data.take("address", TEXT, None)
     return None if port is None else Endpoint(port, address)
 
 

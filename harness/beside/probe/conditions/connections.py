@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
-from iolab.harness.beside.ops import RequestError
+from iolab.client import fields
+from iolab.client.fields import Fields, Invalid
 from iolab.harness.beside.probe import counters
 from iolab.harness.beside.probe.conditions.base import (
+    PEERS,
     Condition,
     Seen,
     between,
@@ -76,10 +76,10 @@ class Gone(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = maybe_endpoint(data)
-        self._peers = data.take("peers", fields.addresses, frozenset())
-        self._inodes = set(data.take("inodes", fields.numbers, frozenset()))
+        self._peers = data.take("peers", PEERS, frozenset())
+        self._inodes: frozenset[int] = data.take("inodes", fields.COUNTS, frozenset())
         if not self._peers and not self._inodes:
-            raise RequestError("field condition.gone.peers: names nobody, and neither does inodes")
+            raise data.wrong("peers", "names nobody, and neither does `inodes`")
 
     def look(self, view: View) -> Seen:
         held = [
@@ -112,8 +112,8 @@ class Only(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = self._at = endpoint(data)
-        self._peers = data.take("peers", fields.addresses)
-        self._inodes = data.take("inodes", fields.numbers, frozenset())
+        self._peers = data.take("peers", PEERS)
+        self._inodes = data.take("inodes", fields.COUNTS, frozenset())
 
     def look(self, view: View) -> Seen:
         held = [
@@ -140,7 +140,7 @@ class Unlisted(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = self._at = endpoint(data)
-        self._peers = data.take("peers", fields.addresses)
+        self._peers = data.take("peers", PEERS)
 
     def look(self, view: View) -> Seen:
         listed = [name(row.peer) for row in _rows(view, self._at) if row.peer in self._peers]
@@ -156,8 +156,8 @@ class Connections(Condition):
         self.endpoint = self._at = endpoint(data)
         every = fields.some_of(*sorted(set(STATES.values())))
         self._states = data.take("states", every, self._CONNECTED)
-        self._least = data.take("at_least", fields.whole, 0)
-        self._most = data.take("at_most", fields.whole, None)
+        self._least = data.take("at_least", fields.COUNT, 0)
+        self._most = data.take("at_most", fields.COUNT, None)
 
     def look(self, view: View) -> Seen:
         counts: dict[str, int] = {}
@@ -184,20 +184,21 @@ class Queue(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = maybe_endpoint(data)
-        self._peers = data.take("peers", fields.addresses)
+        self._peers = data.take("peers", PEERS)
         self._least = self._bounds(data, "at_least")
         self._most = self._bounds(data, "at_most")
-        self._unit = data.take("unit", fields.whole, 1)
+        self._unit = data.take("unit", fields.whole(1), 1)
         every = sorted(set(STATES.values()))
         self._states = data.take("states", fields.some_of(*every), frozenset(every))
         if not self._least and not self._most:
-            raise RequestError(
-                "field condition.queue: needs a bound, COLUMN_at_least or COLUMN_at_most with "
-                "COLUMN one of " + ", ".join(self.COLUMNS)
+            raise Invalid(
+                "needs a bound, COLUMN_at_least or COLUMN_at_most with COLUMN one of "
+                + ", ".join(self.COLUMNS),
+                field="condition.queue",
             )
 
     def _bounds(self, data: Fields, kind: str) -> dict[str, int]:
-        bounds = {name: data.take(f"{name}_{kind}", fields.whole, None) for name in self.COLUMNS}
+        bounds = {name: data.take(f"{name}_{kind}", fields.COUNT, None) for name in self.COLUMNS}
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def look(self, view: View) -> Seen:
@@ -238,8 +239,8 @@ class AcceptQueue(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = self._at = endpoint(data)
-        self._least = data.take("at_least", fields.whole, 0)
-        self._most = data.take("at_most", fields.whole, None)
+        self._least = data.take("at_least", fields.COUNT, 0)
+        self._most = data.take("at_most", fields.COUNT, None)
 
     def look(self, view: View) -> Seen:
         listeners = _listeners(view, self._at)
@@ -255,7 +256,7 @@ class Accepted(Condition):
 
     def __init__(self, data: Fields) -> None:
         self.endpoint = maybe_endpoint(data)
-        self._peers = data.take("peers", fields.addresses)
+        self._peers = data.take("peers", PEERS)
 
     def look(self, view: View) -> Seen:
         inodes = {row.peer: row.inode for row in _rows(view, self.endpoint)}
@@ -273,7 +274,7 @@ class Counter(Condition):
 
     def __init__(self, data: Fields) -> None:
         self._name = data.take("name", fields.one_of(*counters.counters()))
-        self._above = data.take("above", fields.whole)
+        self._above = data.take("above", fields.COUNT)
 
     def look(self, view: View) -> Seen:
         value = counters.counters()[self._name]

@@ -11,11 +11,13 @@ import termios
 from collections import deque
 from collections.abc import Iterator
 
-from iolab.harness.beside import fields
-from iolab.harness.beside.fields import Fields
+from iolab.client import fields
+from iolab.client.fields import Fields
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.conditions.base import Condition, Seen, brief
 from iolab.harness.beside.probe.view import View
+
+SHARE = fields.number("a share of one CPU, 0 or more")
 
 # A piece that does not fit into the rest of a page begins the next one, which may cost half of all.
 _FULL_SHARE = 1 / 2
@@ -113,7 +115,7 @@ class Descriptors(Condition):
     """The subject holds at most so many descriptors, all processes together."""
 
     def __init__(self, data: Fields) -> None:
-        self._most = data.take("at_most", fields.whole)
+        self._most = data.take("at_most", fields.COUNT)
 
     def look(self, view: View) -> Seen:
         if view.unreadable:
@@ -135,8 +137,8 @@ class Idle(Condition):
     """
 
     def __init__(self, data: Fields) -> None:
-        self._for_s = data.take("for_s", fields.seconds)
-        self._most = data.take("cpu_share_at_most", fields.share)
+        self._for_s = data.take("for_s", fields.SECONDS)
+        self._most = data.take("cpu_share_at_most", SHARE)
         self._used_s = 0.0
         self._last: dict[int, float] = {}
         self._moved: dict[
