@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
 
 from iolab.harness.backends.base import Process
-from iolab.harness.record.recorder import Record, spliced
+from iolab.harness.record.recorder import spliced
 
-Listener = Callable[[Record, bytes], None]
+Message = dict[str, Any]
+Listener = Callable[[Message, bytes], None]
 
 # An op answers within its own `within_s`; past that, the process or the pipe is at fault, not the
 # subject.
@@ -26,7 +28,7 @@ class ChannelError(Exception):
 class Refused(ChannelError):
     """An answer with `ok: false`; `answer` is the whole of it."""
 
-    def __init__(self, who: str, op: str, answer: Record) -> None:
+    def __init__(self, who: str, op: str, answer: Message) -> None:
         super().__init__(f"{who}: {op}: {answer.get('error', 'refused without a reason')}")
         self.answer = answer
 
@@ -50,28 +52,28 @@ class Channel:
         self._listener = listener or (lambda record, line: None)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._asked: dict[int, tuple[Record, Future[Record]]] = {}
-        self._handlers: dict[str, list[Callable[[Record], None]]] = {}
-        self._ready: Future[Record] = Future()
+        self._asked: dict[int, tuple[Message, Future[Message]]] = {}
+        self._handlers: dict[str, list[Callable[[Message], None]]] = {}
+        self._ready: Future[Message] = Future()
         self._stderr = bytearray()
         self._ended: str | None = None
         self._reader = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
         self._reader.start()
 
-    def on(self, event: str, handler: Callable[[Record], None]) -> None:
+    def on(self, event: str, handler: Callable[[Message], None]) -> None:
         """Call `handler` from the reader thread with every event of that kind from now on."""
         with self._lock:
             self._handlers.setdefault(event, []).append(handler)
 
-    def ready(self, within_s: float = 20.0) -> Record:
+    def ready(self, within_s: float = 20.0) -> Message:
         """The process's first event; ChannelError when it ended or said nothing."""
         return self._result(self._ready, "its first line", within_s)
 
-    def send(self, op: str, **fields: object) -> Future[Record]:
+    def send(self, op: str, **fields: object) -> Future[Message]:
         """Ask without waiting; the future holds the answer with `ok: true`, or Refused."""
         number = next(self._ids)
-        request: Record = {"id": number, "op": op, **fields}
-        future: Future[Record] = Future()
+        request: Message = {"id": number, "op": op, **fields}
+        future: Future[Message] = Future()
         with self._lock:
             if self._ended is not None:
                 raise ChannelError(f"{self.name}: {op}: {self._ended}")
@@ -82,7 +84,7 @@ class Channel:
             raise ChannelError(f"{self.name}: {op}: cannot be asked: {error}") from error
         return future
 
-    def request(self, op: str, **fields: object) -> Record:
+    def request(self, op: str, **fields: object) -> Message:
         """Ask and wait for the answer.
 
         Raises Refused for `ok: false`, ChannelError when the process ended or does not answer.
@@ -91,7 +93,7 @@ class Channel:
         patience = ANSWER_SLACK_S + (within if isinstance(within, int | float) else 0.0)
         return self._result(self.send(op, **fields), op, patience)
 
-    def result(self, future: Future[Record], within_s: float) -> Record:
+    def result(self, future: Future[Message], within_s: float) -> Message:
         """The answer behind `send`, as `request` gives it."""
         return self._result(future, "a request", ANSWER_SLACK_S + within_s)
 
@@ -108,7 +110,7 @@ class Channel:
         if self.process.wait(within_s) is None:
             raise ChannelError(f"{self.name}: closed its output and runs on")
 
-    def _result(self, future: Future[Record], what: str, within_s: float) -> Record:
+    def _result(self, future: Future[Message], what: str, within_s: float) -> Message:
         try:
             return future.result(within_s)
         except FutureTimeout:

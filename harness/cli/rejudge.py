@@ -11,7 +11,8 @@ from rich.markup import escape
 from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Judgement, Level, judge
-from iolab.harness.record.recorder import load
+from iolab.harness.record.base import RecordError
+from iolab.harness.record.lines import load
 from iolab.harness.report.terminal import STYLES
 
 
@@ -37,8 +38,8 @@ def main(arguments: Sequence[str]) -> int:
 def _judged(file: Path) -> Judgement:
     try:
         return judge(load(file))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: is not a record of a playing: {error!r}") from error
+    except RecordError as error:
+        raise UsageError(str(error)) from error
 
 
 def _show(console: Console, file: Path, judgement: Judgement) -> None:

@@ -6,8 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iolab.harness.faults.registry import register
 from iolab.harness.lab.fault import Fault, Seen, Unproven
+from iolab.harness.record.kinds import HeldUp
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -28,10 +31,12 @@ class FreezeClient(Fault):
 
     def inject(self, lab: Lab) -> Seen:
         client = lab.client(self.client)
-        since = time.monotonic()
+        why = "the client was stopped"
+        self._stands = HeldUp(client=self.client, since=time.monotonic(), why=why)
+        lab.record(self._stands)
         client.process.signal("SIGSTOP")
         self._question = client.channel.send("report")
-        return {"client": self.client, "state": "stopped", "since": since}
+        return {"client": self.client, "state": "stopped"}
 
     def heal(self, lab: Lab) -> Seen:
         client = lab.client(self.client)
@@ -40,4 +45,5 @@ class FreezeClient(Fault):
         if answered:
             raise Unproven("freeze-client: the client answered while it was to stand still")
         client.channel.result(self._question, ANSWERS_WITHIN_S)
+        lab.record(replace(self._stands, t=0.0, until=time.monotonic()))
         return {"client": self.client, "state": "running"}

@@ -34,16 +34,11 @@ class LimitDescriptors(Fault):
 
     def inject(self, lab: Lab) -> Seen:
         snapshot = lab.probe.snapshot("before the limit")
-        listening = {
-            pid
-            for row in snapshot["sockets"]
-            if row["state"] == "LISTEN"
-            for pid, _ in row["owners"]
-        }
+        listening = {pid for row in snapshot.listeners for pid, _ in row.owners}
         limits = {
-            process["pid"]: limit_for({int(fd) for fd in process["fds"]}, self.spare)
-            for process in snapshot["processes"]
-            if process["pid"] in listening
+            process.pid: limit_for({int(fd) for fd in process.fds}, self.spare)
+            for process in snapshot.processes
+            if process.pid in listening
         }
         before: dict[str, int] = {}
         for pid, limit in limits.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from iolab.harness.lab.fault import Fault, Seen, Unproven
+from iolab.harness.record.base import Address
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -24,7 +25,7 @@ class PacketRule(Fault):
     )
     needs = ("wire",)
 
-    peer: list[Any]
+    peer: Address
     direction: str = "both"
     flags: str | None = None
     payload: bool | None = None

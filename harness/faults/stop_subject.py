@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iolab.harness.backends.channel import Refused
 from iolab.harness.faults.registry import register
 from iolab.harness.lab.fault import Fault, Seen, Unproven
+from iolab.harness.record.kinds import HeldUp
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -29,14 +32,15 @@ class StopSubject(Fault):
             # Some of it stands still already, and would keep its clients waiting.
             lab.probe.request("thaw")
             raise
-        self._since = float(answer["t"])
+        self._stands = HeldUp(since=float(answer["t"]), why="the subject was stopped")
+        lab.record(self._stands)
         return {"stopped": answer["pids"]}
 
     def heal(self, lab: Lab) -> Seen:
         stood_still = lab.probe.sees({"stopped": {}}, within_s=0.0)
         answer = lab.probe.request("thaw")
-        stood_for = float(answer["t"]) - self._since
-        lab.excuse(stood_for, "the subject was stopped")
+        stood = replace(self._stands, t=0.0, until=float(answer["t"]))
+        lab.record(stood)
         if not stood_still:
             raise Unproven("stop-subject: the subject was not seen to stand still to the end")
-        return {"running": answer["pids"], "stood_for_s": stood_for}
+        return {"running": answer["pids"], "stood_for_s": float(answer["t"]) - stood.since}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iolab.harness.faults.registry import register
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.fault import Fault, Seen, Unproven
+from iolab.harness.record.base import Address
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -30,19 +31,19 @@ class Vanish(Fault):
     group: Group = field(repr=False)
 
     def inject(self, lab: Lab) -> Seen:
-        self._rules: dict[tuple[Any, ...], int] = {}
+        self._rules: dict[Address, int] = {}
         for peer in self.group.peers():
             spec = {"port": lab.port, "peer": peer, "direction": "both", "action": "drop"}
-            self._rules[tuple(peer)] = lab.probe.request("rule-add", rule=spec)["rule"]
+            self._rules[peer] = lab.probe.request("rule-add", rule=spec)["rule"]
         self.group.go()
         for rule in self._rules.values():
             if not lab.probe.rule_took(rule):
                 raise Unproven("vanish: the reset of some client was not seen to be lost")
-        return {"gone": [list(peer) for peer in self._rules]}
+        return {"gone": list(self._rules)}
 
     def heal(self, lab: Lab) -> Seen:
         taken = {}
-        for peer, rule in self._rules.items():
+        for (host, port), rule in self._rules.items():
             answer = lab.probe.request("rule-remove", rule=rule)
-            taken[f"{peer[0]}:{peer[1]}"] = answer["taken"]
+            taken[f"{host}:{port}"] = answer["taken"]
         return {"taken": taken}

@@ -1,28 +1,31 @@
-"""Observations → verdicts. Nothing here touches a lab: a saved playing is judged the same way."""
+"""Records → verdicts. Nothing here touches a lab: a saved playing is judged the same way."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from iolab.harness.judge.cleanup import judge_cleanup
 from iolab.harness.judge.reply import judge_reply
-from iolab.harness.judge.scene import Record, Scene
+from iolab.harness.judge.scene import Scene
 from iolab.harness.judge.trust import Doubt, doubts
 from iolab.harness.judge.verdict import SIDES, Finding, Judgement, Level, Side, Verdict
+from iolab.harness.record.base import Record
+from iolab.harness.record.kinds import Figure
 
 __all__ = ["SIDES", "Finding", "Judgement", "Level", "Side", "Verdict", "judge"]
 
 
-def judge(records: list[Record]) -> Judgement:
+def judge(records: Sequence[Record]) -> Judgement:
     """The two verdicts of one playing."""
     scene = Scene.of(records)
     why = doubts(scene)
     return Judgement(
-        scene.header["label"],
+        scene.header.label,
         reply=Verdict.of(_weighed("reply", judge_reply(scene), why)),
         cleanup=Verdict.of(_weighed("cleanup", judge_cleanup(scene), why)),
         doubts=tuple(doubt.reason for doubt in why),
-        figures=tuple(scene.of_kind("figure")),
+        figures=tuple(scene.all(Figure)),
     )
 
 

@@ -9,10 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from iolab.harness.judge import hunger, words
+from iolab.harness.judge import hunger, leftovers, words
 from iolab.harness.judge.cookies import made_of_cookies
-from iolab.harness.judge.scene import Record, Scene
+from iolab.harness.judge.leftovers import Leftover
+from iolab.harness.judge.scene import Scene
 from iolab.harness.judge.verdict import Finding, Level
+from iolab.harness.record.kinds import (
+    Calm,
+    Deaf,
+    Death,
+    Growth,
+    Removal,
+    Settled,
+    Stop,
+    Survivors,
+    Turnover,
+    Unstartable,
+)
+from iolab.harness.record.probe import Row, Snapshot
 
 # A count that grows by at least this share of the connections of each round, round after round, is
 # a leak; a pool or a cache stops growing.
@@ -21,10 +35,7 @@ GROWS_WITH = 0.5
 # A removal is not late if others had the CPUs for such a share of the time that it took too long.
 HUNGRY = 0.3
 
-NOTHING: Record = {"sockets": [], "processes": []}
-
-# Where a subject that never rests, not even before the scenario, is named.
-RESTLESSNESS = "resource.idle-cpu"
+NOTHING = Snapshot(t=0.0, sockets=[], processes=[])
 
 # Resident memory that may stay after each round: allocator noise, by connection and by byte of the
 # messages too, since an allocator keeps some of what large messages needed.
@@ -35,7 +46,7 @@ MEMORY_NOISE = 1 << 20
 
 def judge_cleanup(scene: Scene) -> list[Finding]:
     """All findings on cleanup."""
-    if scene.of_kind("death"):
+    if scene.has(Death):
         # The kernel closed everything with the process: nothing can be said of its cleanup.
         return [
             Finding(
@@ -45,7 +56,7 @@ def judge_cleanup(scene: Scene) -> list[Finding]:
                 "the server ended by itself, and the kernel closed its sockets",
             )
         ]
-    if scene.of_kind("deaf", "unstartable"):
+    if scene.has(Deaf, Unstartable):
         never = "it never listened, so there was nothing to be cleaned up"
         return [Finding("cleanup", Level.UNKNOWN, "never listened", never)]
     removals = list(_removals(scene))
@@ -60,62 +71,41 @@ def judge_cleanup(scene: Scene) -> list[Finding]:
     ]
 
 
-def _was_hungry(first: Record, last: Record) -> bool:
-    """Whether what was late was late for want of a CPU."""
-    return hunger.between(first, last) > HUNGRY
-
-
 def _removals(scene: Scene) -> Iterator[Finding]:
-    for record in scene.of_kind("removal"):
-        looks = [scene.snapshot_at(t) for t in (record["late"] or {"looks": []})["looks"]]
-        if record["held"] or (looks and record["late"]["held"] and _was_hungry(*looks)):
+    for record in scene.all(Removal):
+        looks = [scene.snapshot_at(t) for t in record.late.looks] if record.late else []
+        if record.held or (record.late and record.late.held and _was_hungry(*looks)):
             continue
         # As it was when the time was over: what went later was left behind all the same.
-        snapshot = looks[0] if looks else scene.snapshot_before(record["t"]) or NOTHING
-        left = leftovers(scene, snapshot, record["peers"], record["inodes"])
+        snapshot = looks[0] if looks else scene.snapshot_before(record.t) or NOTHING
+        left = leftovers.of_these(scene, snapshot, set(record.peers), record.inodes)
         if not left and (made := made_of_cookies(scene, snapshot)):
             yield _nobodys(scene, made)
             continue
         yield Finding(
             "cleanup",
             Level.FAILED,
-            _cause(left),
-            f"{len(left)} of {len(record['peers'])} dead connections were not removed within "
-            f"{record['within_s']:.1f} s ({record['promise']})",
-            tuple(
-                words.listed(left, "sockets")
-                + words.threads(scene, snapshot)
-                + words.ladder(scene, next(iter(record["peers"]), None))
+            leftovers.cause(left),
+            f"{len(left)} of {len(record.peers)} dead connections were not removed within "
+            f"{record.within_s:.1f} s ({record.promise})",
+            (
+                *_told(scene, left),
+                *words.threads(scene, snapshot),
+                *words.ladder(scene, next(iter(record.peers), None)),
             ),
         )
 
 
-def leftovers(
-    scene: Scene, snapshot: Record, peers: list[list[object]], inodes: list[int]
-) -> list[str]:
-    """What the subject still holds of these connections, each in words."""
-    wanted = {tuple(peer) for peer in peers}
-    left, told = [], {row["inode"] for row in made_of_cookies(scene, snapshot)}
-    for row in snapshot["sockets"]:
-        if row["inode"] in told and row["inode"]:
-            continue
-        if row["peer"] and tuple(row["peer"]) in wanted and (row["owners"] or row["inode"]):
-            left.append(words.socket(scene, row))
-            told.add(row["inode"])
-        elif row["peer"] and tuple(row["peer"]) in wanted and row["state"] in NEVER_ACCEPTED:
-            left.append(words.socket(scene, row))
-    left += [
-        words.descriptor(pid, fd, inode, "a scripted connection")
-        for pid, fd, inode in held(snapshot)
-        if inode in set(inodes) - told
-    ]
-    return left
+def _was_hungry(first: Snapshot, last: Snapshot) -> bool:
+    """Whether what was late was late for want of a CPU."""
+    return hunger.between(first, last) > HUNGRY
 
 
-NEVER_ACCEPTED = ("ESTABLISHED", "CLOSE_WAIT", "CLOSE-WAIT")
+def _told(scene: Scene, left: list[Leftover]) -> list[str]:
+    return words.listed([words.leftover(scene, one) for one in left], "sockets")
 
 
-def _nobodys(scene: Scene, made: list[Record]) -> Finding:
+def _nobodys(scene: Scene, made: list[Row]) -> Finding:
     return Finding(
         "cleanup",
         Level.INFORMATIONAL,
@@ -126,76 +116,36 @@ def _nobodys(scene: Scene, made: list[Record]) -> Finding:
     )
 
 
-def held(snapshot: Record) -> Iterator[tuple[int, str, int]]:
-    """(process, descriptor, inode) of every socket descriptor of the subject."""
-    for process in snapshot["processes"]:
-        for fd, target in process["fds"].items():
-            if target.startswith("socket:["):
-                yield process["pid"], fd, int(target[8:-1])
-
-
-def _cause(left: list[str]) -> str:
-    if any("CLOSE-WAIT" in line and "never accepted" not in line for line in left):
-        return "CLOSE-WAIT"
-    if any("is dead, yet descriptor" in line for line in left):
-        return "descriptor leaked"
-    if any("never accepted" in line for line in left):
-        return "never accepted"
-    return "not removed"
-
-
 def _settled(scene: Scene) -> Iterator[Finding]:
-    for record in scene.of_kind("settled"):
-        if record["held"]:
+    for record in scene.all(Settled):
+        snapshot = scene.snapshot(record.label)
+        if record.held or snapshot is None:
             continue
-        snapshot = scene.snapshot(record["label"])
-        if snapshot is None:
-            continue
-        left = _strangers(scene, snapshot, record["peers"], record["inodes"])
+        left = leftovers.but_these(scene, snapshot, set(record.peers), record.inodes)
         if not left:
             continue
         yield Finding(
             "cleanup",
             Level.FAILED,
-            _cause(left),
-            f"{len(left)} sockets are left after round {record['round']}, not there before",
-            tuple(words.listed(left, "sockets") + words.threads(scene, snapshot)),
+            leftovers.cause(left),
+            f"{len(left)} sockets are left after round {record.round}, not there before",
+            (*_told(scene, left), *words.threads(scene, snapshot)),
         )
 
 
-def _strangers(
-    scene: Scene, snapshot: Record, peers: list[list[object]], inodes: list[int]
-) -> list[str]:
-    allowed, known = {tuple(peer) for peer in peers}, set(inodes)
-    known |= {row["inode"] for row in made_of_cookies(scene, snapshot)}
-    left, told = [], set()
-    for row in snapshot["sockets"]:
-        told.add(row["inode"])
-        if row["state"] == "LISTEN" or tuple(row["peer"] or ()) in allowed or row["inode"] in known:
-            continue
-        if row["owners"] or row["state"] in NEVER_ACCEPTED:
-            left.append(words.socket(scene, row))
-    other = set(snapshot.get("other_sockets", ()))
-    left += [
-        words.descriptor(pid, fd, inode, "a connection that was reset")
-        for pid, fd, inode in held(snapshot)
-        if inode not in known | told | other
-    ]
-    return left
-
-
 def _calm(scene: Scene) -> Iterator[Finding]:
-    records = scene.of_kind("calm")
-    for record in records if scene.header["id"] == RESTLESSNESS else records[1:]:
-        if not record["held"]:
-            near = scene.snapshot_before(record["t"])
+    records = scene.all(Calm)
+    # Who never rests, not even before the scenario, is named by the one that looks for it.
+    for record in records if scene.header.names_restless else records[1:]:
+        if not record.held:
+            near = scene.snapshot_before(record.t)
             yield Finding(
                 "cleanup",
                 Level.FAILED,
                 "spins",
-                f"the server burns CPU with nothing to do ({record['when']})",
+                f"the server burns CPU with nothing to do ({record.when})",
                 (
-                    str(record["seen"]),
+                    str(record.seen),
                     *words.threads(scene, near),
                     *words.listed(words.waking(scene, near) or words.UNPROVOKED, "sockets"),
                 ),
@@ -204,13 +154,13 @@ def _calm(scene: Scene) -> Iterator[Finding]:
 
 def _rounds(scene: Scene) -> Iterator[Finding]:
     """Growth between equal rounds of the same load: the third against the second."""
-    rounds = [(r, scene.snapshot(r["label"])) for r in scene.of_kind("settled")]
-    kept = [(r, s) for r, s in rounds if s is not None]
+    rounds = [(record, scene.snapshot(record.label)) for record in scene.all(Settled)]
+    kept = [(record, snapshot) for record, snapshot in rounds if snapshot is not None]
     if len(kept) < 3:
         return
     last = kept[-1][0]
-    turnover = [r for r in scene.of_kind("turnover") if r["round"] == last["round"]]
-    connections = sum(r["connections"] for r in turnover) or last["connections"]
+    turnover = [record for record in scene.all(Turnover) if record.round == last.round]
+    connections = sum(record.connections for record in turnover) or last.connections
     figures = [_figures(snapshot) for _, snapshot in kept[-3:]]
     for name in ("threads", "children", "zombies", "descriptors"):
         first, second, third = (figure[name] for figure in figures)
@@ -218,26 +168,26 @@ def _rounds(scene: Scene) -> Iterator[Finding]:
             yield _growth(name, first, second, third, connections, scene)
     first, second, third = (figure["memory"] for figure in figures)
     noise = MEMORY_NOISE + MEMORY_PER_CONNECTION * connections
-    noise += int(MEMORY_PER_BYTE * _bytes_of(scene, last["round"]))
+    noise += int(MEMORY_PER_BYTE * _bytes_of(scene, last.round))
     if third - second > noise and second - first > noise:
         yield _growth("memory", first, second, third, connections, scene)
 
 
 def _bytes_of(scene: Scene, number: int) -> int:
     """How many bytes the scripted clients of a round have sent."""
-    groups = [name for name, group in scene.groups.items() if group["round"] == number]
+    groups = [name for name, group in scene.groups.items() if group.round == number]
     scripted = set(groups) - scene.bystander_groups
-    return sum(report["sent"] for name in scripted for report in scene.reports_of(name))
+    return sum(report.sent for name in scripted for report in scene.reports_of(name))
 
 
-def _figures(snapshot: Record) -> dict[str, int]:
-    processes = snapshot["processes"]
+def _figures(snapshot: Snapshot) -> dict[str, int]:
+    processes = snapshot.processes
     return {
-        "threads": sum(len(p["threads"]) for p in processes if p["state"] != "Z"),
-        "children": sum(p["state"] != "Z" for p in processes) - 1,
-        "zombies": sum(p["state"] == "Z" for p in processes),
-        "descriptors": sum(len(p["fds"]) for p in processes),
-        "memory": sum(p["rss"] for p in processes),
+        "threads": sum(len(one.seen_threads) for one in processes if not one.is_zombie),
+        "children": sum(not one.is_zombie for one in processes) - 1,
+        "zombies": sum(one.is_zombie for one in processes),
+        "descriptors": sum(len(one.fds) for one in processes),
+        "memory": snapshot.rss,
     }
 
 
@@ -258,55 +208,55 @@ def _growth(
 
 
 def _memory(scene: Scene) -> Iterator[Finding]:
-    for record in scene.of_kind("growth"):
-        if record["grown"] > record["allowed"]:
+    for record in scene.all(Growth):
+        if record.grown > record.allowed:
             yield Finding(
                 "cleanup",
                 Level.FAILED,
                 "memory unbounded",
-                f"resident memory grew by {words.quantity(record['grown'])} while "
-                f"{words.quantity(record['offered'])} were offered "
-                f"(allowed: {words.quantity(record['allowed'])})",
-                (f"at first {words.quantity(record['before'])}, {record['how']}",),
+                f"resident memory grew by {words.quantity(record.grown)} while "
+                f"{words.quantity(record.offered)} were offered "
+                f"(allowed: {words.quantity(record.allowed)})",
+                (f"at first {words.quantity(record.before)}, {record.how}",),
                 timed=False,
             )
 
 
 def _stops(scene: Scene) -> Iterator[Finding]:
-    for record in scene.of_kind("stop"):
-        if record["status"] is None:
+    for record in scene.all(Stop):
+        if record.status is None:
             yield Finding(
                 "cleanup",
                 Level.FAILED,
                 "does not stop",
-                f"it still runs {record['within_s']:.1f} s after {record['asked']}",
+                f"it still runs {record.within_s:.1f} s after {record.asked}",
                 (
-                    *words.still_open(scene, scene.snapshot_before(record["t"])),
-                    *words.threads(scene, scene.snapshot_before(record["t"])),
+                    *words.still_open(scene, scene.snapshot_before(record.t)),
+                    *words.threads(scene, scene.snapshot_before(record.t)),
                     *words.log_tail(scene.end),
                 ),
             )
-        elif record["allowed"] is not None and record["status"] not in record["allowed"]:
+        elif record.allowed is not None and record.status not in record.allowed:
             yield Finding(
                 "cleanup",
                 Level.FAILED,
                 "exit status",
-                f"after {record['asked']}: {words.exit_status(record['status'])}, "
-                f"expected {' or '.join(map(words.exit_status, record['allowed']))}",
+                f"after {record.asked}: {words.exit_status(record.status)}, "
+                f"expected {' or '.join(map(words.exit_status, record.allowed))}",
                 tuple(words.log_tail(scene.end, lines=12)),
                 timed=False,
             )
-        elif record["allowed"] is not None:
+        elif record.allowed is not None:
             yield from _outlived(scene, record)
 
 
-def _outlived(scene: Scene, stop: Record) -> Iterator[Finding]:
-    for record in scene.of_kind("survivors"):
+def _outlived(scene: Scene, stop: Stop) -> Iterator[Finding]:
+    for record in scene.all(Survivors):
         yield Finding(
             "cleanup",
             Level.FAILED,
             "children outlive it",
-            f"after {stop['asked']} the main process ended, and {len(record['processes'])} of its "
+            f"after {stop.asked} the main process ended, and {len(record.processes)} of its "
             "children go on",
             tuple(words.survivors(record)),
         )

@@ -8,39 +8,41 @@ server gets a new client, of whom nobody will ever hear, and cannot tell him fro
 
 from __future__ import annotations
 
-from iolab.harness.judge.scene import Record, Scene
+from iolab.harness.judge.scene import Scene
+from iolab.harness.record.base import Address
+from iolab.harness.record.probe import Row, Snapshot
 
 COUNTER = "SyncookiesRecv"
 
 
-def made_of_cookies(scene: Scene, snapshot: Record) -> list[Record]:
+def made_of_cookies(scene: Scene, snapshot: Snapshot) -> list[Row]:
     """The rows that can only be such: young, silent, and no more than cookies were taken for."""
-    earlier = [s for s in scene.snapshots if s["t"] <= snapshot["t"]]
-    before = next((s for s in reversed(earlier) if s.get("label") == "trigger"), None)
+    earlier = [one for one in scene.snapshots if one.t <= snapshot.t]
+    before = next((one for one in reversed(earlier) if one.label == "trigger"), None)
     if before is None:
         return []
-    taken = snapshot["counters"].get(COUNTER, 0) - before["counters"].get(COUNTER, 0)
-    known = {row["inode"] for row in before["sockets"]}
+    taken = snapshot.counter(COUNTER) - before.counter(COUNTER)
+    known = {row.inode for row in before.sockets}
     gone = _left(scene)
     alone = [
         row
-        for row in snapshot["sockets"]
-        if row["state"] == "ESTABLISHED"
-        and row["owners"]
-        and row["inode"] not in known
-        and not row["recv_q"]
-        and not row["send_q"]
-        and tuple(row["peer"]) in gone
+        for row in snapshot.sockets
+        if row.state == "ESTABLISHED"
+        and row.owners
+        and row.inode not in known
+        and not row.recv_q
+        and not row.send_q
+        and row.peer in gone
     ]
     return alone if len(alone) <= taken else []
 
 
-def _left(scene: Scene) -> set[tuple[object, ...]]:
+def _left(scene: Scene) -> set[Address]:
     """The addresses of clients that have ended."""
     return {
-        tuple(report["local"])
-        for name, report in scene.reports.items()
-        if report["local"]
-        and report["outcome"] != "running"
-        and scene.group_of(name) not in scene.bystander_groups
+        report.local
+        for report in scene.reports.values()
+        if report.local
+        and report.outcome != "running"
+        and report.group not in scene.bystander_groups
     }

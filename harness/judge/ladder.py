@@ -11,16 +11,12 @@ for the first that was seen where a SYN is not on record. `len` above one MTU is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from iolab.harness.beside.wire.records import told
-
-Row = Sequence[Any]
-"""`[t, direction, src, sport, dst, dport, flags, seq, ack, len, window, verdict]`"""
-
-End = tuple[str, int]
-"""Address and port."""
+from iolab.harness.record.base import Address
+from iolab.harness.record.probe import Packet
 
 _LANE = 50  # characters between the two ends
 _SIGNS = {"drop": "✗", "reset": "✗", "delay": "⧖", "swap": "⇅", "double": "⧉", "pass": "·"}
@@ -30,15 +26,15 @@ _LOST = ("drop", "reset")
 class _Rung(NamedTuple):
     """A packet of the connection, its time from the start, and where its numbers count from."""
 
-    row: Row
+    packet: Packet
     t: float
-    base: Mapping[End, int]
+    base: Mapping[Address, int]
 
 
-def ladder(rows: Iterable[Row], client: End, server: End, lines: int = 40) -> str:
+def ladder(rows: Iterable[Packet], client: Address, server: Address, lines: int = 40) -> str:
     """The diagram of the packets between `client` and `server`; pure.
 
-    `rows` as the op `packets` answers them, in the order of time. At most `lines` (3 or more) stand
+    `rows` are packets in the order of time. At most `lines` (3 or more) stand
     below the heading; of a longer connection the first third, what was left out, and the last.
     """
     rungs = _rungs(rows, {client, server})
@@ -60,20 +56,20 @@ def ladder(rows: Iterable[Row], client: End, server: End, lines: int = 40) -> st
     )
 
 
-def _rungs(rows: Iterable[Row], ends: set[End]) -> list[_Rung]:
+def _rungs(rows: Iterable[Packet], ends: set[Address]) -> list[_Rung]:
     rungs: list[_Rung] = []
-    base: Mapping[End, int] = {}
-    for row in rows:
-        if {(row[2], row[3]), (row[4], row[5])} == ends:
-            base = _rebased(base, row)
-            start = rungs[0].row[0] if rungs else row[0]
-            rungs.append(_Rung(row, row[0] - start, base))
+    base: Mapping[Address, int] = {}
+    for packet in rows:
+        if {packet.sender, packet.receiver} == ends:
+            base = _rebased(base, packet)
+            start = rungs[0].packet.t if rungs else packet.t
+            rungs.append(_Rung(packet, packet.t - start, base))
     return rungs
 
 
-def _rebased(base: Mapping[End, int], row: Row) -> Mapping[End, int]:
-    sender, receiver = (row[2], row[3]), (row[4], row[5])
-    flags, seq, ack = row[6].split(","), row[7], row[8]
+def _rebased(base: Mapping[Address, int], packet: Packet) -> Mapping[Address, int]:
+    sender, receiver = packet.sender, packet.receiver
+    flags, seq, ack = packet.flags.split(","), packet.seq, packet.ack
     if "SYN" in flags and base.get(sender) != seq:
         # A first SYN with another number: the same addresses and ports, and a new connection.
         base = {sender: seq} if "ACK" not in flags else {**base, sender: seq}
@@ -85,17 +81,17 @@ def _rebased(base: Mapping[End, int], row: Row) -> Mapping[End, int]:
 
 
 def _left_out(rungs: list[_Rung]) -> str:
-    size = sum(rung.row[9] for rung in rungs)
-    taken = sum(rung.row[11] is not None for rung in rungs)
+    size = sum(rung.packet.length for rung in rungs)
+    taken = sum(rung.packet.verdict is not None for rung in rungs)
     note = f"{len(rungs)} packets with {size} bytes"
     return f"{note}, {taken} taken by rules" if taken else note
 
 
-def _line(rung: _Rung, client: End) -> str:
-    _, _, src, sport, _, _, _, _, _, _, _, verdict = rung.row
-    rightwards = (src, sport) == client
+def _line(rung: _Rung, client: Address) -> str:
+    verdict = rung.packet.verdict
+    rightwards = rung.packet.sender == client
     label = _label(rung)
-    action: str = verdict["action"] if verdict else ""
+    action = verdict.action if verdict else ""
     shaft = "─" * max(2, _LANE - len(label) - 5)
     head = "▶" if rightwards else "◀"
     if action in _LOST:
@@ -103,19 +99,22 @@ def _line(rung: _Rung, client: End) -> str:
         shaft = (shaft[:reach] + _SIGNS[action]).ljust(len(shaft))
         head = " "
     arrow = f"── {label} {shaft}{head}" if rightwards else f"{head}{shaft[::-1]} {label} ──"
-    note = f" {_SIGNS[action]} {told(verdict)}" if verdict else ""
+    note = ""
+    if verdict:
+        note = f" {_SIGNS[action]} {told(verdict.rule, action, verdict.delay_ms)}"
     return f"{rung.t:8.4f} │{arrow.ljust(_LANE)}│{note}"
 
 
 def _label(rung: _Rung) -> str:
-    _, _, src, sport, dst, dport, flags, seq, ack, length, window, _ = rung.row
-    names = flags.split(",")
-    words = [flags or "no flags", f"seq {_distance(seq, rung.base.get((src, sport), 0))}"]
+    packet, base = rung.packet, rung.base
+    names = packet.flags.split(",")
+    seq = _distance(packet.seq, base.get(packet.sender, 0))
+    words = [packet.flags or "no flags", f"seq {seq}"]
     if "ACK" in names:
-        words.append(f"ack {_distance(ack, rung.base[dst, dport])}")
-    if length:
-        words.append(f"len {length}")
-    if window == 0 and "RST" not in names:
+        words.append(f"ack {_distance(packet.ack, base[packet.receiver])}")
+    if packet.length:
+        words.append(f"len {packet.length}")
+    if packet.window == 0 and "RST" not in names:
         words.append("win 0")
     return " ".join(words)
 
@@ -126,6 +125,6 @@ def _distance(number: int, base: int) -> int:
     return distance - (1 << 32) if distance >> 31 else distance
 
 
-def _end(end: End) -> str:
+def _end(end: Address) -> str:
     host, port = end
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

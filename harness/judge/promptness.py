@@ -8,9 +8,7 @@ from iolab.harness.judge import words
 from iolab.harness.judge.scene import Scene
 from iolab.harness.judge.verdict import Finding, Level
 
-# Where a subject that is slow with every answer, and so never slower than usual, is named. The
-# quickest of several answers is the measure: no busy machine delays them all for so long.
-PROMPTNESS = "connect.one"
+# The quickest of several answers is the measure: no busy machine delays them all for so long.
 SLOW_S = 0.15
 SEVERAL = 5
 
@@ -21,11 +19,11 @@ DELAYED_S = (0.035, 0.06)
 
 def sluggish(scene: Scene) -> Iterator[Finding]:
     """A subject that takes its time with everybody, even with a client that is alone."""
-    if scene.header["id"] != PROMPTNESS:
+    if not scene.header.names_slow:
         return
     for name in sorted(scene.bystander_groups):
         reports = scene.reports_of(name)
-        answered = [(s, t) for report in reports for t, s in report["latencies"]]
+        answered = [(s, t) for report in reports for t, s in report.latencies]
         if len(answered) < SEVERAL or min(answered)[0] <= SLOW_S:
             continue
         best, asked = min(answered)
@@ -47,11 +45,11 @@ def sluggish(scene: Scene) -> Iterator[Finding]:
 
 def halting(scene: Scene) -> Iterator[Finding]:
     """A subject that writes a reply in pieces, of which the last waits for the peer's kernel."""
-    if scene.header["id"] != PROMPTNESS:
+    if not scene.header.names_slow:
         return
     for name in sorted(scene.bystander_groups):
         reports = scene.reports_of(name)
-        took = [s for report in reports for _, s in report["latencies"]]
+        took = [s for report in reports for _, s in report.latencies]
         delayed = [s for s in took if DELAYED_S[0] < s < DELAYED_S[1]]
         if len(took) < SEVERAL or min(took) > DELAYED_S[0] / 2 or 2 * len(delayed) < len(took):
             continue

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
-Record = dict[str, Any]
-Peer = tuple[Any, ...]
+from iolab.harness.record.agent import Report, Reports
+from iolab.harness.record.base import Address, Record, RecordError
+from iolab.harness.record.kinds import End, Group, Header, Target
+from iolab.harness.record.probe import Looked, Packet, Packets, Snapshot, Waited
 
+K = TypeVar("K", bound=Record)
 
 # The second look at a subject that keeps a bystander waiting: it tells for how long a call lasts.
 CLEARLY_S = 0.7
@@ -18,113 +21,110 @@ CLEARLY_S = 0.7
 class Scene:
     """What was recorded, by what the judge asks for."""
 
-    records: list[Record]
-    header: Record = field(default_factory=dict)
-    groups: dict[str, Record] = field(default_factory=dict)
-    reports: dict[str, Record] = field(default_factory=dict)
-    snapshots: list[Record] = field(default_factory=list)
-    end: Record = field(default_factory=dict)
+    records: Sequence[Record]
+    header: Header
+    target: Address | None = None
+    groups: dict[str, Group] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    packets: list[Packet] = field(default_factory=list)
+    end: End | None = None
 
     @classmethod
-    def of(cls, records: list[Record]) -> Scene:
-        scene = cls(records)
+    def of(cls, records: Sequence[Record]) -> Scene:
+        """The scene of one playing; RecordError if it does not begin with its header."""
+        if not records or not isinstance(records[0], Header):
+            raise RecordError("what was recorded does not begin with the scenario")
+        scene = cls(records, records[0])
         for record in records:
             scene._take(record)
         return scene
 
     def _take(self, record: Record) -> None:
-        kind, op = record.get("kind"), record.get("op")
-        if kind == "scenario":
-            self.header = record
-        elif kind == "target":
-            self.header["target"] = record["address"]
-        elif kind == "group":
-            self.groups[record["group"]] = record
-        elif kind == "end":
-            self.end = record
-        if record.get("event") == "ended" and "outcome" in record:
-            self.reports[record["connection"]] = record
-        if op == "report" and record["ok"]:
-            for report in record["connections"]:
-                self.reports[report["connection"]] = report
-        snapshot = record.get("snapshot") or record.get("last")
-        if isinstance(snapshot, dict) and "sockets" in snapshot:
-            self.snapshots.append(snapshot)
+        match record:
+            case Target():
+                self.target = record.address
+            case Group():
+                self.groups[record.group] = record
+            case Report():
+                self.reports[record.connection] = record
+            case Reports():
+                self.reports |= {report.connection: report for report in record.connections}
+            case Looked() | Waited():
+                if record.seen is not None:
+                    self.snapshots.append(record.seen)
+            case Packets():
+                self.packets += record.packets
+            case End():
+                self.end = record
 
-    def of_kind(self, *kinds: str) -> list[Record]:
-        """The lab's own records of these kinds."""
-        return [record for record in self.records if record.get("kind") in kinds]
+    def all(self, kind: type[K]) -> list[K]:
+        """The records of that type, in order."""
+        return [record for record in self.records if isinstance(record, kind)]
 
-    def events(self, *names: str) -> Iterator[Record]:
-        """The events of agents and probe of these names."""
-        return (record for record in self.records if record.get("event") in names)
+    def has(self, *kinds: type[Record]) -> bool:
+        """Whether there is a record of one of those types."""
+        return any(isinstance(record, kinds) for record in self.records)
 
-    def reports_of(self, group: str) -> list[Record]:
+    @property
+    def ended_at(self) -> float:
+        """When the playing was over; 0 if nobody knows."""
+        return self.end.t if self.end else 0.0
+
+    def reports_of(self, group: str) -> list[Report]:
         """The last report of each connection of the group."""
-        return [r for name, r in self.reports.items() if name.rpartition("#")[0] == group]
-
-    def group_of(self, connection: str) -> str:
-        return connection.rpartition("#")[0]
+        return [report for report in self.reports.values() if report.group == group]
 
     @property
     def bystander_groups(self) -> set[str]:
-        return {name for name, group in self.groups.items() if group["must"] == "promptly"}
+        return {name for name, group in self.groups.items() if group.must == "promptly"}
 
-    def snapshot(self, label: str) -> Record | None:
+    def snapshot(self, label: str) -> Snapshot | None:
         """The last snapshot under that label."""
-        return next((s for s in reversed(self.snapshots) if s.get("label") == label), None)
+        return next((one for one in reversed(self.snapshots) if one.label == label), None)
 
-    def packets_of(self, peer: Any) -> list[list[Any]]:
+    def packets_of(self, peer: Address | None) -> list[Packet]:
         """The packets on record of one connection, in order."""
-        if not peer:
-            return []
-        host, port = peer
-        return [
-            row
-            for record in self.records
-            if record.get("op") == "packets" and record["ok"]
-            for row in record["packets"]
-            if [row[2], row[3]] == [host, port] or [row[4], row[5]] == [host, port]
-        ]
+        return [packet for packet in self.packets if peer in (packet.sender, packet.receiver)]
 
-    def snapshot_at(self, t: float) -> Record:
+    def snapshot_at(self, t: float) -> Snapshot:
         """The snapshot that was taken at that very moment."""
-        return next(s for s in self.snapshots if s["t"] == t)
+        return next(one for one in self.snapshots if one.t == t)
 
-    def snapshot_before(self, t: float) -> Record | None:
+    def snapshot_before(self, t: float) -> Snapshot | None:
         """The last snapshot taken before `t`."""
-        before = [s for s in self.snapshots if s["t"] <= t]
-        return max(before, key=lambda s: float(s["t"])) if before else None
+        before = [one for one in self.snapshots if one.t <= t]
+        return max(before, key=lambda one: one.t) if before else None
 
-    def snapshot_during(self, begin: float, end: float) -> Record | None:
+    def snapshot_during(self, begin: float, end: float) -> Snapshot | None:
         """The first snapshot that was taken when it was clear that somebody waits, or the nearest.
 
         By the end what was waited for has come, and whoever was in the way does something else.
         """
-        inside = [s for s in self.snapshots if begin + CLEARLY_S < s["t"] < end]
-        return min(inside, key=lambda s: float(s["t"])) if inside else self.snapshot_near(end)
+        inside = [one for one in self.snapshots if begin + CLEARLY_S < one.t < end]
+        return min(inside, key=lambda one: one.t) if inside else self.snapshot_near(end)
 
-    def snapshot_near(self, t: float) -> Record | None:
+    def snapshot_near(self, t: float) -> Snapshot | None:
         """The first snapshot taken at or after `t`, or else the last before."""
-        after = [s for s in self.snapshots if s["t"] >= t]
+        after = [one for one in self.snapshots if one.t >= t]
         if after:
-            return min(after, key=lambda s: float(s["t"]))
+            return min(after, key=lambda one: one.t)
         return self.snapshots[-1] if self.snapshots else None
 
-    def name_of(self, peer: Peer) -> str:
+    def name_of(self, peer: Address | None) -> str:
         """Who is behind an address: `victim#3, 10.91.0.4:50112`."""
         if not peer:
             return "a connection that was dead before anybody could see whose it was"
         where = address(peer)
         for name, report in self.reports.items():
-            if report.get("local") and tuple(report["local"]) == tuple(peer):
+            if report.local == peer:
                 return f"{name} {where}"
         return where
 
 
-def address(peer: Peer | list[Any] | None) -> str:
+def address(peer: Address | None) -> str:
     """An address as people write it."""
     if not peer:
         return "an unknown address"
-    host, port = peer[0], peer[1]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    host, port = peer
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
+
+from iolab.harness.record.kinds import Figure
 
 Side = Literal["reply", "cleanup"]
 SIDES: tuple[Side, ...] = ("reply", "cleanup")
@@ -68,7 +70,7 @@ class Judgement:
     reply: Verdict
     cleanup: Verdict
     doubts: tuple[str, ...] = ()
-    figures: tuple[dict[str, Any], ...] = field(default=())
+    figures: tuple[Figure, ...] = ()
 
     def side(self, side: Side) -> Verdict:
         return self.reply if side == "reply" else self.cleanup

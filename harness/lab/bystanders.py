@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from iolab.harness.backends.channel import Refused
 from iolab.harness.lab import steps
+from iolab.harness.record.base import Address
+from iolab.harness.record.kinds import Bystanders as Met
+from iolab.harness.record.kinds import Stuck
+from iolab.harness.record.probe import Snapshot
 
 if TYPE_CHECKING:
     from iolab.harness.lab.clients import Client
@@ -52,7 +56,7 @@ class Bystanders:
         self._generation = 0
         self._groups: list[str] = []
         self._resting: dict[str, float] = {}
-        self.baseline: dict[str, Any] = {}
+        self.baseline: Snapshot | None = None
 
     def _beside(self, holder: str, comer: str) -> list[str]:
         """Which of them stay beside the scripts."""
@@ -95,7 +99,7 @@ class Bystanders:
         lab.probe.sees(lab.only_bystanders(), within_s=2.0)
         lab.look_at_cpu("before the scenario")
         self.baseline = lab.probe.snapshot("baseline")
-        lab.record("bystanders", groups=[holder, comer], beside=self._groups, holders=self.peers())
+        lab.record(Met(groups=[holder, comer], beside=[*self._groups]))
         for group in self._groups:
             lab.groups[group].go("begin")
 
@@ -109,23 +113,18 @@ class Bystanders:
     def _holder(self) -> list[str]:
         return [group for group in self._groups if group.startswith("holder")]
 
-    def peers(self) -> list[list[Any]]:
+    def peers(self) -> list[Address]:
         """The addresses of the connections that they hold."""
-        return [
-            report["local"]
-            for group in self._holder()
-            for report in self._lab.groups[group].report()
-            if report["local"]
-        ]
+        return [peer for group in self._holder() for peer in self._lab.groups[group].peers()]
 
     def longest_wait(self, since: float) -> float:
         """How long one has waited for an answer that it asked for after `since`, at the most."""
         now, waits = time.monotonic(), [0.0]
         for group in self._groups:
             for report in self._lab.groups[group].report():
-                waits += [s for t, s in report["latencies"] if t > since]
-                if report["unanswered"] is not None:
-                    waits.append(now - max(since, report["unanswered"]))
+                waits += [s for t, s in report.latencies if t > since]
+                if report.unanswered is not None:
+                    waits.append(now - max(since, report.unanswered))
         return max(waits)
 
     def silent_for(self) -> float:
@@ -171,7 +170,7 @@ class Bystanders:
         except Refused as refused:
             if not refused.timed_out:
                 raise
-            self._lab.record("stuck", group=group, error=str(refused))
+            self._lab.record(Stuck(group=group, error=str(refused)))
 
     @property
     def client(self) -> Client:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from iolab.harness.backends.base import Family, Node, Process
 from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.record.agent import Report, Reports, SocketInfo
+from iolab.harness.record.base import Address
+from iolab.harness.record.kinds import Unready
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
-
-Record = dict[str, Any]
-Address = list[Any]
 
 
 class Group:
@@ -39,7 +41,7 @@ class Group:
                 raise
             self.lab.probe.snapshot(f"{self.name} did not reach {mark}")
             if not self.lab.triggered and mark != "ended":
-                self.lab.record("unready", group=self.name, mark=mark, error=str(refused))
+                self.lab.record(Unready(group=self.name, mark=mark, error=str(refused)))
             return False
         return True
 
@@ -55,18 +57,19 @@ class Group:
         """Repeating steps end after the round under way; returns when all have ended."""
         self.client.channel.request("finish", group=self.name, within_s=within_s)
 
-    def report(self) -> list[Record]:
+    def report(self) -> list[Report]:
         """Each connection's report, now."""
         answer = self.client.channel.request("report", group=self.name)
-        return list(answer["connections"])
+        return msgspec.convert(answer, Reports).connections
 
     def peers(self) -> list[Address]:
         """Their own addresses, as the subject sees its peers."""
-        return [report["local"] for report in self.report() if report["local"]]
+        return [report.local for report in self.report() if report.local]
 
-    def info(self, k: int = 0) -> Record:
+    def info(self, k: int = 0) -> SocketInfo:
         """The client kernel's view of one socket (TCP_INFO and queues)."""
-        return self.client.channel.request("info", connection=f"{self.name}#{k}")
+        answer = self.client.channel.request("info", connection=f"{self.name}#{k}")
+        return msgspec.convert(answer, SocketInfo)
 
     def has_unread(self, k: int, within_s: float = 5.0) -> bool:
         """Whether bytes lie unread in the client's own socket in time."""
@@ -76,10 +79,10 @@ class Group:
         """Whether the client's own kernel sends again what was not acknowledged, in time."""
         return self._sees(k, "retransmits", within_s)
 
-    def _sees(self, k: int, what: str, within_s: float) -> bool:
+    def _sees(self, k: int, what: Literal["unread", "retransmits"], within_s: float) -> bool:
         deadline = time.monotonic() + within_s
         try:
-            while not self.info(k)[what]:
+            while not getattr(self.info(k), what):
                 if time.monotonic() > deadline:
                     return False
         except Refused:  # its socket is gone: there is nothing to be seen
@@ -117,4 +120,4 @@ class Client:
     @property
     def address(self) -> Address:
         """The node's address with port 0: all its connections, for a rule of the wire."""
-        return [self.node.addresses[self.family], 0]
+        return self.node.addresses[self.family], 0

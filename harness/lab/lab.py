@@ -6,19 +6,22 @@ held, and the judge reads the same from the records.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from iolab.harness.backends.base import Family, LabNodes, Process
-from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.backends.channel import Channel, Message, Refused
 from iolab.harness.lab.bounds import AT_ONCE, WORDS, Bound
 from iolab.harness.lab.bystanders import BYSTANDERS, Bystanders
-from iolab.harness.lab.clients import Address, Client, Group, Record
-from iolab.harness.lab.fault import Fault, Unproven
+from iolab.harness.lab.clients import Client, Group
+from iolab.harness.lab.fault import Fault, Seen, Unproven
 from iolab.harness.lab.life import Life
 from iolab.harness.lab.probe import ProbeHandle
 from iolab.harness.lab.steps import Step, fitting, idle
+from iolab.harness.record import kinds
+from iolab.harness.record.base import Address, Kind
+from iolab.harness.record.kinds import Must
+from iolab.harness.record.probe import Snapshot
 from iolab.harness.record.recorder import Recorder
 from iolab.harness.subject.manifest import Subject
 
@@ -32,7 +35,8 @@ CALM_WITHIN_S = 1.0
 
 F = TypeVar("F", bound=Fault)
 
-Must = Literal["served", "promptly", "served-or-refused", "in-turn-or-refused", "ended", "nothing"]
+Condition = dict[str, Any]
+"""What the probe is asked to see (`docs/protocol.md`)."""
 
 
 class Lab:
@@ -79,20 +83,21 @@ class Lab:
         channel.ready()
         return channel
 
-    def _hear(self, source: str, record: Record, line: bytes) -> None:
-        self.recorder.add(source, record, line)
-        if record.get("event") == "waiting":
+    def _hear(self, source: str, message: Message, line: bytes) -> None:
+        self.recorder.hear(source, line)
+        if message.get("event") == "waiting":
             # Called from the reader's thread of an agent: the answer is recorded when it comes.
-            self.probe.look(f"{record['connection']} waits for its answer")
+            self.probe.look(f"{message['connection']} waits for its answer")
 
-    def record(self, kind: str, **fields: Any) -> Record:
-        """Add a record of the lab's own."""
-        return self.recorder.add("lab", {"kind": kind, "round": self.round, **fields})
+    def record(self, record: Kind) -> None:
+        """Add a record of the lab's own, of this moment and this round."""
+        record.round = self.round
+        self.recorder.add(record)
 
     @property
     def target(self) -> Address:
         """Where the subject is reached."""
-        return [self.nodes.pod.addresses[self.family], self.nodes.pod.port]
+        return self.nodes.pod.addresses[self.family], self.nodes.pod.port
 
     @property
     def port(self) -> int:
@@ -137,7 +142,7 @@ class Lab:
         agent = self.client(client)
         group = Group(self, agent, name, count, scripted=must != "promptly")
         self.groups[name] = group
-        self.record("group", group=name, must=must, owed=owed, count=count, client=client)
+        self.record(kinds.Group(group=name, must=must, owed=owed, count=count, client=client))
         agent.channel.request(
             "play",
             group=name,
@@ -169,7 +174,7 @@ class Lab:
 
     def prove(self, claim: str, held: bool, seen: object = None) -> None:
         """Put on record that a circumstance held; Unproven when it did not."""
-        self.record("proof", claim=claim, held=held, seen=seen)
+        self.record(kinds.Proof(claim=claim, held=held, seen=seen))
         if not held:
             raise Unproven(f"{claim}: not seen to hold" + (f" ({seen})" if seen else ""))
 
@@ -186,22 +191,18 @@ class Lab:
             raise TypeError(f"the scenario does not declare the fault {fault.name}")
         seen = fault.inject(self)
         self.faults.append(fault)
-        self.record("fault", fault=fault.name, phase="inject", fields=fault.fields(), seen=seen)
+        self._put_on_record(fault, "inject", seen)
         return fault
 
     def heal(self, fault: Fault) -> None:
         """Take the fault away; returns once it was observed to be gone."""
         self.faults.remove(fault)
         seen = fault.heal(self)
-        self.record("fault", fault=fault.name, phase="heal", fields=fault.fields(), seen=seen)
+        self._put_on_record(fault, "heal", seen)
 
-    def excuse(self, seconds: float, why: str) -> None:
-        """The lab itself holds up the subject for so long: bystanders may wait that much longer."""
-        self.record("excuse", seconds=seconds, why=why)
-
-    def figure(self, name: str, value: float, unit: str) -> None:
-        """A measured number for the report."""
-        self.record("figure", name=name, value=value, unit=unit)
+    def _put_on_record(self, fault: Fault, phase: Literal["inject", "heal"], seen: Seen) -> None:
+        record = kinds.FaultPhase(fault=fault.name, phase=phase, fields=fault.fields(), seen=seen)
+        self.record(record)
 
     # Demands
 
@@ -221,14 +222,13 @@ class Lab:
         """
         self.hush()
         snapshot = self.probe.snapshot("trigger")
-        inodes = {tuple(row["peer"]): row["inode"] for row in snapshot["sockets"] if row["peer"]}
+        inodes = {row.peer: row.inode for row in snapshot.sockets if row.peer}
         for group in groups:
-            peers = group.peers()
-            found = (inodes.get(tuple(peer), 0) for peer in peers)
+            found = (inodes.get(peer, 0) for peer in group.peers())
             self._known[group.name] = [inode for inode in found if inode]
         self.triggered = True
-        self.record("trigger", groups=[group.name for group in groups], quiet=self.quiet)
-        return float(snapshot["t"])
+        self.record(kinds.Trigger(groups=[group.name for group in groups]))
+        return snapshot.t
 
     def expect_removed(self, *groups: Group, by: Bound = AT_ONCE) -> bool:
         """The subject must let go of every connection of the groups by then."""
@@ -244,22 +244,21 @@ class Lab:
     ) -> bool:
         """The same for connections given by their peers' addresses and their inodes."""
         inodes = list(inodes)
-        begun = time.monotonic()
         condition = {"gone": {"port": self.port, "peers": list(peers), "inodes": inodes}}
         held = self.probe.sees(condition, by.within_s)
         self.record(
-            "removal",
-            peers=list(peers),
-            inodes=inodes,
-            within_s=by.within_s,
-            promise=by.words,
-            held=held,
-            late=None if held else self.probe.sees_late(condition, by.within_s),
-            after_s=time.monotonic() - begun,
+            kinds.Removal(
+                peers=list(peers),
+                inodes=inodes,
+                within_s=by.within_s,
+                promise=by.words,
+                held=held,
+                late=None if held else self.probe.sees_late(condition, by.within_s),
+            )
         )
         return held
 
-    def gone(self, *groups: Group) -> Record:
+    def gone(self, *groups: Group) -> Condition:
         """The condition that the subject has let go of every connection of the groups."""
         peers = [peer for group in groups for peer in group.peers()]
         inodes = [inode for group in groups for inode in self._known.get(group.name, ())]
@@ -267,7 +266,7 @@ class Lab:
 
     def policy(self, of_what: str, seen: str) -> None:
         """A choice that is the subject's own: reported, not judged."""
-        self.record("policy", of_what=of_what, seen=seen)
+        self.record(kinds.Policy(of_what=of_what, seen=seen))
 
     def promised(self, name: str) -> Bound:
         """A time that the subject promises; the scenario names it among its `promises`.
@@ -293,7 +292,7 @@ class Lab:
 
     def turnover(self, connections: int) -> None:
         """So many connections come and go in this round, if not one for each script."""
-        self.record("turnover", connections=connections)
+        self.record(kinds.Turnover(connections=connections))
 
     def look_at_cpu(self, when: str) -> None:
         """With nobody speaking the subject must rest, as it did before the scenario.
@@ -318,7 +317,7 @@ class Lab:
             if not refused.timed_out:
                 raise
             held, seen = False, str(refused)
-        self.record("calm", when=when, held=held, seen=seen)
+        self.record(kinds.Calm(when=when, held=held, seen=seen))
         return held
 
     def expect_rested(self, before: tuple[float, float], when: str) -> None:
@@ -328,12 +327,14 @@ class Lab:
         share = (used_now - used) / (now - begun)
         seen = f"{share:.2f} of a CPU over {now - begun:.1f} s"
         if not self._restless:
-            self.record("calm", when=when, held=share <= CALM_SHARE, seen=seen)
+            self.record(kinds.Calm(when=when, held=share <= CALM_SHARE, seen=seen))
 
     def expect_bounded_memory(self, before: int, *, offered: int, allowed: int, how: str) -> None:
         """Resident memory, `before` bytes once, may have grown by no more than `allowed`."""
         grown = self.probe.resident() - before
-        self.record("growth", before=before, grown=grown, offered=offered, allowed=allowed, how=how)
+        self.record(
+            kinds.Growth(before=before, grown=grown, offered=offered, allowed=allowed, how=how)
+        )
 
     def close(self) -> None:
         """End the agents and the probe."""
@@ -341,7 +342,7 @@ class Lab:
             client.channel.close()
         self.probe.channel.close()
 
-    def only_bystanders(self) -> Record:
+    def only_bystanders(self) -> Condition:
         """The condition that the subject holds no connection but those of its bystanders."""
         baseline = self.bystanders.baseline
         return {
@@ -353,11 +354,6 @@ class Lab:
         }
 
 
-def inodes_of(snapshot: Record) -> set[int]:
+def inodes_of(snapshot: Snapshot) -> set[int]:
     """The sockets behind the descriptors of the subject's processes."""
-    return {
-        int(target[len("socket:[") : -1])
-        for process in snapshot["processes"]
-        for target in process["fds"].values()
-        if target.startswith("socket:[")
-    }
+    return {inode for _, _, inode in snapshot.held()}

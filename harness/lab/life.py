@@ -6,8 +6,20 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iolab.harness.backends.base import SubjectProcess
 from iolab.harness.lab.bounds import Bound
+from iolab.harness.record.kinds import (
+    AskedToStop,
+    HeldUp,
+    Limit,
+    Output,
+    Restart,
+    Stop,
+    Survivors,
+    Target,
+)
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -21,10 +33,11 @@ class Life:
         self._pod = lab.nodes.pod
         self.process: SubjectProcess | None = None
         self.is_over = False
+        self._throttled: HeldUp | None = None
 
     def start(self) -> SubjectProcess:
         """Start the subject's command."""
-        self._lab.record("target", address=self._lab.target)
+        self._lab.record(Target(address=self._lab.target))
         self.process = self._pod.start_subject(self._lab.probe.channel)
         return self.process
 
@@ -43,7 +56,7 @@ class Life:
             if time.monotonic() - begun > lab.subject.start_s:
                 break
             listening = bool(lab.probe.listeners() - old)
-        lab.record("restart", listening=listening, after_s=time.monotonic() - begun)
+        lab.record(Restart(listening=listening))
         if listening:
             self.is_over = False
             lab.bystanders.gather()
@@ -51,7 +64,7 @@ class Life:
     def stop(self, signal: str) -> None:
         """Send the signal to the subject's main process; from now on it is expected to end."""
         self.is_over = True
-        self._lab.record("asked-to-stop", signal=signal)
+        self._lab.record(AskedToStop(signal=signal))
         self._lab.probe.request("signal", signal=signal, who="main")
 
     def expect_stop(self, *, by: Bound, asked: str, allowed: Sequence[int] | None) -> None:
@@ -63,31 +76,37 @@ class Life:
         self._lab.probe.snapshot("stopped")
         if status is not None and allowed is not None:
             self.look_for_survivors()
-        self._lab.record(
-            "stop",
-            status=status,
-            within_s=by.within_s,
-            asked=asked,
-            allowed=None if allowed is None else list(allowed),
-        )
+        statuses = None if allowed is None else list(allowed)
+        self._lab.record(Stop(status=status, within_s=by.within_s, asked=asked, allowed=statuses))
 
     def look_for_survivors(self) -> bool:
         """Whether processes of the subject outlive its main process, which has ended."""
         survivors, listeners = self._lab.probe.survivors()
         if survivors:
-            self._lab.record("survivors", processes=survivors, listeners=listeners)
+            self._lab.record(Survivors(processes=survivors, listeners=listeners))
         return bool(survivors)
 
     def limit(self, *, memory: int | None = None, cpus: float | None = None) -> None:
-        """Set live limits of the subject, in bytes and in CPUs; None lifts."""
+        """Set live limits of the subject, in bytes and in CPUs; None lifts.
+
+        While it has a part of a CPU, it is held up for the rest of the time.
+        """
         self._pod.limit(memory=memory, cpus=cpus)
-        self._lab.record("limit", memory=memory, cpus=cpus)
+        lab = self._lab
+        lab.record(Limit(memory=memory, cpus=cpus))
+        now = time.monotonic()
+        if self._throttled is not None:
+            lab.record(replace(self._throttled, t=0.0, until=now))
+            self._throttled = None
+        if cpus is not None and cpus < 1:
+            self._throttled = HeldUp(since=now, share=1 - cpus, why=f"it has {cpus:g} of a CPU")
+            lab.record(self._throttled)
 
     def hold_output(self, hold: bool) -> None:
         """Nobody reads the subject's output any more, or somebody does again."""
         if self.process:
             self.process.hold_output(hold)
-        self._lab.record("output", held=hold)
+        self._lab.record(Output(held=hold))
 
     def lines_logged(self) -> int:
         """How many lines of the subject's log have arrived so far."""

@@ -7,18 +7,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from iolab.harness.backends.channel import Channel, Refused
+import msgspec
 
-Record = dict[str, Any]
+from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.record.base import Address
+from iolab.harness.record.kinds import Afterwards
+from iolab.harness.record.probe import Packets, Process, Snapshot
 
 # Between two looks at a subject that keeps a bystander waiting.
 LOOK_AGAIN_S = 0.3
 
 # What did not hold in time is looked at for as long again, and no longer than this.
 MOST_LATE_S = 2.0
-
-# Where a packet's record has its flags.
-FLAGS = 6
 
 # How long the children of a killed subject may take to follow it.
 FOLLOW_WITHIN_S = 1.0
@@ -32,10 +32,10 @@ class ProbeHandle:
         self.request = channel.request
         self._port = port
 
-    def snapshot(self, label: str) -> Record:
+    def snapshot(self, label: str) -> Snapshot:
         """The probe's snapshot, recorded under the label."""
         answer = self.request("snapshot", label=label, port=self._port)
-        return dict(answer["snapshot"])
+        return msgspec.convert(answer["snapshot"], Snapshot)
 
     def look(self, label: str) -> None:
         """Two snapshots, now and a moment later, without waiting for them."""
@@ -53,19 +53,18 @@ class ProbeHandle:
             return False
         return True
 
-    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> Record:
-        """Whether it is `held` after as long again; `looks`: when was looked around it.
+    def sees_late(self, condition: Mapping[str, Any], within_s: float) -> Afterwards:
+        """Whether it holds after as long again, and when was looked around that.
 
         Why it was late is for the judge to say.
         """
         before = self.snapshot("not yet")
         held = self.sees(condition, min(within_s, MOST_LATE_S))
-        return {"held": held, "looks": [before["t"], self.snapshot("late")["t"]]}
+        return Afterwards(held=held, looks=(before.t, self.snapshot("late").t))
 
     def resident(self) -> int:
         """Resident memory of all processes of the subject, in bytes."""
-        snapshot = self.snapshot("memory")
-        return sum(process["rss"] for process in snapshot["processes"])
+        return self.snapshot("memory").rss
 
     def cpu_used(self) -> tuple[float, float]:
         """The time, and the seconds of CPU that the subject has wanted by then.
@@ -73,15 +72,15 @@ class ProbeHandle:
         What it waited for on the run queue counts as well: on a busy machine who spins gets little.
         """
         snapshot = self.snapshot("cpu")
-        living = [process for process in snapshot["processes"] if process["state"] != "Z"]
-        return snapshot["t"], sum(one["cpu_s"] + one["queued_s"] for one in living)
+        living = [process for process in snapshot.processes if not process.is_zombie]
+        return snapshot.t, sum(one.ran_s + one.waited_s for one in living)
 
-    def survivors(self) -> tuple[list[Record], list[int]]:
+    def survivors(self) -> tuple[list[Process], list[int]]:
         """Processes that outlive the subject's main process; which of them hold its listener."""
         if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
             return [], []
         snapshot = self.snapshot("survivors")
-        return list(snapshot["processes"]), sorted(_listeners(snapshot))
+        return snapshot.processes, sorted(_listeners(snapshot))
 
     def listeners(self) -> set[int]:
         """The processes of the subject that hold a listener."""
@@ -97,21 +96,19 @@ class ProbeHandle:
             return False
         return True
 
-    def saw_packet(self, peer: list[Any], flag: str, within_s: float = 1.0) -> bool | None:
+    def saw_packet(self, peer: Address, flag: str, within_s: float = 1.0) -> bool | None:
         """Whether a packet of that peer has the flag, in time; None if none of it is seen."""
         deadline = time.monotonic() + within_s
         while True:
-            answer = self.request("packets", peer=peer)
-            seen = any(flag in packet[FLAGS] for packet in answer["packets"])
+            answer = msgspec.convert(self.request("packets", peer=peer), Packets)
+            seen = any(flag in packet.flags for packet in answer.packets)
             if seen or time.monotonic() > deadline:
-                return seen if answer["packets"] else None
+                return seen if answer.packets else None
 
     def pcap(self) -> bytes:
         """The headers seen on the subject's network, as a pcapng file."""
         return base64.b64decode(self.request("save")["pcap"])
 
 
-def _listeners(snapshot: Record) -> set[int]:
-    return {
-        pid for row in snapshot["sockets"] if row["state"] == "LISTEN" for pid, _ in row["owners"]
-    }
+def _listeners(snapshot: Snapshot) -> set[int]:
+    return {pid for row in snapshot.listeners for pid, _ in row.owners}

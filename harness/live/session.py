@@ -319,7 +319,7 @@ class Session:
         except Refused as refused:
             if not refused.timed_out:
                 raise
-            return None, str(refused.answer["error"]).partition("last seen: ")[2]
+            return None, str(refused.answer["seen"])
         return float(answer["after_s"]), ""
 
 

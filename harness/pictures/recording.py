@@ -17,9 +17,11 @@ from typing import Any
 
 from iolab.harness.backends.base import Backend
 from iolab.harness.errors import UsageError
+from iolab.harness.judge.scene import address
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step, ask, close, connect, idle, repeat
 from iolab.harness.places import ROOT
+from iolab.harness.record.probe import Snapshot
 from iolab.harness.record.recorder import Recorder
 from iolab.harness.subject.manifest import Subject
 
@@ -155,9 +157,7 @@ def _play(lab: Lab) -> Recording:
 class _Reader:
     """Puts together what agents, probe and server have told."""
 
-    def __init__(
-        self, lab: Lab, activity: Mapping[str, Any], looks: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, lab: Lab, activity: Mapping[str, Any], looks: Sequence[Snapshot]) -> None:
         self._lab = lab
         self._activity = activity
         self._looks = looks
@@ -193,8 +193,7 @@ class _Reader:
         agent = self._lab.client(name)
         [report] = self._lab.groups[name].report()
         packets = self._lab.probe.request("packets", peer=agent.address)["packets"]
-        host, port = report["local"]
-        mine = [event for event in self._events if event.get("peer") == f"{host}:{port}"]
+        mine = [event for event in self._events if event.get("peer") == address(report.local)]
         moments = {event["event"]: self._ms(event["t"]) for event in mine}
         return Client(
             connected=self._ms(packets[0][0]),
@@ -210,9 +209,9 @@ class _Reader:
         return {
             fd
             for look in self._looks
-            for row in look["sockets"]
-            if row["peer"] == report["local"]
-            for _, fd in row["owners"]
+            for row in look.sockets
+            if row.peer == report.local
+            for _, fd in row.owners
         }
 
     def _thread(self, one: Mapping[str, Any]) -> Thread:
@@ -242,13 +241,7 @@ class _Reader:
             begin, end = _life(client)
             if fd in self._fds[name] and begin <= at <= end:
                 return name
-        listening = {
-            fd
-            for look in self._looks
-            for row in look["sockets"]
-            if row["state"] == "LISTEN"
-            for _, fd in row["owners"]
-        }
+        listening = {fd for look in self._looks for row in look.listeners for _, fd in row.owners}
         return LISTENER if fd in listening else None
 
 

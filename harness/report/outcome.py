@@ -63,7 +63,7 @@ class Outcome:
             attempts=tuple(attempt.level for attempt in self.attempts),
             findings=tuple(map(_finding, self.findings)),
             figures=tuple(
-                results.Figure(name=one["name"], value=one["value"], unit=one["unit"])
+                results.Figure(name=one.name, value=one.value, unit=one.unit)
                 for one in self.judgement.figures
             ),
             doubts=tuple(attempt.doubts for attempt in self.attempts),

@@ -16,6 +16,7 @@ from iolab.harness.lab.clients import Group
 from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect
+from iolab.harness.record import kinds
 from iolab.harness.record.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ class Attempt:
             if self._starts():
                 self._play_rounds()
         except Unproven as error:
-            lab.record("unproven", reason=str(error))
+            lab.record(kinds.NotShown(reason=str(error)))
         except BROKEN as error:
-            lab.record("aborted", error=str(error))
+            lab.record(kinds.Aborted(error=str(error)))
         finally:
             self._last_words()
 
@@ -93,7 +94,7 @@ class Attempt:
         except Refused as refused:
             if refused.answer.get("field") != COMMAND:
                 raise
-            self.lab.record("unstartable", error=str(refused.answer["error"]))
+            self.lab.record(kinds.Unstartable(error=str(refused.answer["error"])))
             return False
         # Meanwhile the first clients come up.
         for name in (NODE, "actors"):
@@ -104,7 +105,7 @@ class Attempt:
                 return self._is_reachable()
             if process.wait(0) is not None:
                 return False
-        self.lab.record("deaf", within_s=within, port=self.lab.port, elsewhere=False)
+        self.lab.record(kinds.Deaf(within_s=within, port=self.lab.port, elsewhere=False))
         return False
 
     def _is_reachable(self) -> bool:
@@ -113,7 +114,7 @@ class Attempt:
         there = {"listening": {"port": port, "address": host}}
         if self.lab.probe.sees(there, AT_ONCE_S):
             return True
-        self.lab.record("deaf", within_s=AT_ONCE_S, port=port, elsewhere=True)
+        self.lab.record(kinds.Deaf(within_s=AT_ONCE_S, port=port, elsewhere=True))
         return False
 
     def _play_rounds(self) -> None:
@@ -159,14 +160,15 @@ class Attempt:
         held = lab.probe.sees(condition, AT_ONCE_S + LEEWAY_S)
         label = f"round {lab.round}"
         snapshot = lab.probe.snapshot(label)
-        self._sizes.append(sum(process["rss"] for process in snapshot["processes"]))
+        self._sizes.append(snapshot.rss)
         lab.record(
-            "settled",
-            label=label,
-            held=held,
-            connections=sum(g.count for g in lab.groups.values() if g.round == lab.round),
-            peers=condition["only"]["peers"],
-            inodes=condition["only"]["inodes"],
+            kinds.Settled(
+                label=label,
+                held=held,
+                connections=sum(g.count for g in lab.groups.values() if g.round == lab.round),
+                peers=condition["only"]["peers"],
+                inodes=condition["only"]["inodes"],
+            )
         )
         return held
 
@@ -217,14 +219,14 @@ class Attempt:
         lab, process = self.lab, self.lab.life.process
         status = process.wait(0) if process else None
         if status is not None and not lab.life.is_over:
-            lab.record("death", status=status)
-        lab.record("end", status=status, log=list(process.log()) if process else [])
+            lab.record(kinds.Death(status=status))
+        lab.record(kinds.End(status=status, log=list(process.log()) if process else []))
 
     def _put_on_record(self, act: Callable[[], object]) -> None:
         """A lab that broke must not hide what was seen in it before."""
         try:
             act()
         except Unproven as error:
-            self.lab.record("unproven", reason=str(error))
+            self.lab.record(kinds.NotShown(reason=str(error)))
         except BROKEN as error:
-            self.lab.record("aborted", error=str(error))
+            self.lab.record(kinds.Aborted(error=str(error)))

@@ -14,6 +14,7 @@ from msgspec import to_builtins
 from iolab.harness.backends.base import Backend
 from iolab.harness.judge import Judgement, Level, judge
 from iolab.harness.lab.lab import Lab
+from iolab.harness.record.kinds import Header
 from iolab.harness.record.recorder import Recorder
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.attempt import Attempt
@@ -50,7 +51,7 @@ class Stage:
             number = f".{len(attempts) + 1}" if attempts else ""
             path = self.folder / f"{playing.slug}{number}.ndjson"
             recorder = Recorder(path)
-            recorder.add("lab", self._header(playing))
+            recorder.add(self._header(playing))
             try:
                 attempts.append(self._attempt(playing, recorder))
             finally:
@@ -67,7 +68,7 @@ class Stage:
             attempt = Attempt(playing, nodes, recorder, sees_packets=sees_packets)
             try:
                 attempt.run()
-                judgement = judge(recorder.records)
+                judgement = judge(recorder.records())
                 failed = judgement.level in (Level.FAILED, Level.UNKNOWN)
                 if sees_packets and recorder.path and (failed or self.pcap):
                     recorder.path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,18 +81,19 @@ class Stage:
             nodes.close()
         return judgement
 
-    def _header(self, playing: Playing) -> dict[str, object]:
+    def _header(self, playing: Playing) -> Header:
         promises = to_builtins(playing.subject.promises).items()
-        return {
-            "kind": "scenario",
-            "id": playing.scenario.id,
-            "label": playing.label,
-            "title": playing.scenario.title,
-            "expects": playing.scenario.expects,
-            "case": playing.case,
-            "quiet": playing.quiet,
-            "family": playing.family,
-            "backend": self.backend.name,
-            "subject": playing.subject.name,
-            "promises": {name: value for name, value in promises if value is not None},
-        }
+        return Header(
+            id=playing.scenario.id,
+            label=playing.label,
+            title=playing.scenario.title,
+            expects=playing.scenario.expects,
+            case=playing.case,
+            quiet=playing.quiet,
+            family=playing.family,
+            backend=self.backend.name,
+            subject=playing.subject.name,
+            promises={name: value for name, value in promises if value is not None},
+            names_restless=playing.scenario.names_restless,
+            names_slow=playing.scenario.names_slow,
+        )

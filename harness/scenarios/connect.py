@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from iolab.harness.faults.drop import Drop
 from iolab.harness.faults.stop_subject import StopSubject
 from iolab.harness.faults.vanish import Vanish
@@ -20,6 +22,7 @@ from iolab.harness.lab.steps import (
     send,
     wait,
 )
+from iolab.harness.record.kinds import HeldUp
 from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.scenario import Cite, scenario, too_impatient
 from iolab.harness.subject.manifest import Promises
@@ -30,6 +33,9 @@ UNASKED_MOST = 1_000
 # One after the other, each of them wakes all who watch the listener.
 LATECOMERS = 4
 FLOCK = 60
+
+# Until a request whose last packet was dropped with others has come again for the last time.
+LAST_RETRY_S = 12.6
 
 # Of a subject's own bound: so many clients are brought about, and so many more.
 MOST = 1000
@@ -44,6 +50,8 @@ OVER = 5
     "slow with every answer is named here, once.",
     cites=(sources.HANDSHAKE,),
     rounds=3,
+    names_slow=True,
+    by_nature="never",
 )
 def one(lab: Lab) -> None:
     one = lab.play("one", connect(), ask("hello, world"), close())
@@ -111,8 +119,8 @@ def concurrent(lab: Lab) -> None:
 def burst_over_backlog(lab: Lab) -> None:
     snapshot = lab.probe.snapshot("backlog")
     # Workers may have a listener each, among which the kernel deals out whoever comes.
-    queues = [row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN"]
-    overflows = snapshot["counters"]["ListenOverflows"]
+    queues = [row.send_q or 0 for row in snapshot.listeners]
+    overflows = snapshot.counter("ListenOverflows")
     lab.hush()
     count = sum(queues) + 50 * len(queues)
     most = lab.promises.max_connections
@@ -135,7 +143,8 @@ def burst_over_backlog(lab: Lab) -> None:
     # Dropped handshakes are retried after 1 s, 3 s and 7 s (RFC 6298 §5, tcp(7) tcp_syn_retries),
     # those of a bystander that connects in this moment too; and where its last packet was dropped,
     # its request comes again after 0.2 s, 0.6 s, 1.4 s … 12.6 s, for as long as the queue is full.
-    lab.excuse(12.6, "its handshake was dropped with the others, and retried")
+    now, why = time.monotonic(), "a handshake that was dropped with the others is retried"
+    lab.record(HeldUp(since=now, until=now + LAST_RETRY_S, why=why))
     burst.ended(within_s=30)
     lab.expect_removed(burst)
 

@@ -21,7 +21,7 @@ def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
     client's reset is the kernel's own affair, and accept never hears of it.
     """
     snapshot = lab.probe.snapshot("queue")
-    room = sum(row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN")
+    room = sum(row.send_q or 0 for row in snapshot.listeners)
     count = max(1, min(UNACCEPTED, room))
     lab.hush()
     stopped = lab.inject(StopSubject())
@@ -35,7 +35,7 @@ def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
         must="nothing",
     )
     gone.reached("ready")
-    deferred = is_deferred(lab, count, snapshot["counters"].get(DEFERRED, 0))
+    deferred = is_deferred(lab, count, snapshot.counter(DEFERRED))
     gone.go()
     gone.ended()
     if deferred and end["do"] == "reset":

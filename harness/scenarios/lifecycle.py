@@ -5,6 +5,7 @@ from __future__ import annotations
 from iolab.harness.lab.bounds import AT_ONCE, LEEWAY_S
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
+from iolab.harness.record.kinds import ListensOn, SecondInstance
 from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.circumstances import LONGER, NARROW, prove_owing
 from iolab.harness.scenarios.scenario import Cite, scenario
@@ -56,7 +57,7 @@ def sigterm(lab: Lab) -> None:
     lab.trigger(in_flight)
     lab.life.stop("SIGTERM")
     deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
-    lab.record("listens-on", held=not lab.probe.sees(deaf, CLOSED_BY * grace.seconds))
+    lab.record(ListensOn(held=not lab.probe.sees(deaf, CLOSED_BY * grace.seconds)))
     in_flight.go()
     in_flight.ended(within_s=grace.within_s + LEEWAY_S)
     lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
@@ -200,11 +201,11 @@ def address_in_use(lab: Lab) -> None:
     second = lab.life.start_second()
     status = second.wait(lab.subject.start_s)
     lab.record(
-        "second",
-        status=status,
-        said=[line for _, _, line in second.log()][-5:],
-        pid=None,
-        listens=status is None and bool(lab.probe.listeners() - listening),
+        SecondInstance(
+            status=status,
+            said=[line for _, _, line in second.log()][-5:],
+            listens=status is None and bool(lab.probe.listeners() - listening),
+        )
     )
     one = lab.play("one", connect(), ask("who answers?"), close())
     one.ended()

@@ -11,9 +11,6 @@ from iolab.harness.errors import UsageError
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.subject.manifest import Subject
 
-ALWAYS_POSSIBLE = "connect.one"
-POSSIBLE_WITH_ONE_CLIENT = ("reply", "disconnect")
-
 
 def check_nature(subject: Subject) -> None:
     """UsageError, with the manifest's name and field, when it states what may not be stated."""
@@ -33,8 +30,6 @@ def _objection(label: str) -> str | None:
     if slash and (not case or case not in entry.cases):
         return f"has no such case; there are: {', '.join(filter(None, entry.cases)) or 'none'}"
     cases = [entry.cases[case]] if slash else entry.cases.values()
-    alone = any(entry.connections(case) == 1 for case in cases)
-    category = id.partition(".")[0]
-    if id == ALWAYS_POSSIBLE or (category in POSSIBLE_WITH_ONE_CLIENT and alone):
+    if not entry.may_fail_by_nature(cases):
         return "may not be listed: to serve one client, and to let it go, is in every nature"
     return None

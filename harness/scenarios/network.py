@@ -11,8 +11,10 @@ from iolab.harness.faults.reject import Reject
 from iolab.harness.faults.reorder import Reorder
 from iolab.harness.lab.bounds import LEEWAY_S, Bound
 from iolab.harness.lab.clients import Group
-from iolab.harness.lab.lab import Lab, Must
+from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step, ask, close, connect, half_close, reset, send, wait
+from iolab.harness.record.base import Address
+from iolab.harness.record.kinds import Must
 from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.scenario import Cite, scenario
 
@@ -51,7 +53,7 @@ def talk_over(lab: Lab, fault: PacketRule) -> None:
     lab.expect_removed(group, by=Bound(LEEWAY_S, "once the network is whole"))
 
 
-def far(lab: Lab) -> list[object]:
+def far(lab: Lab) -> Address:
     """All connections of the client behind the bad network."""
     return lab.client("far").address
 

@@ -10,6 +10,8 @@ from iolab.harness.lab.bounds import AT_ONCE_S, Bound
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
+from iolab.harness.record.kinds import Figure
+from iolab.harness.record.probe import Snapshot
 from iolab.harness.scenarios import sources
 from iolab.harness.scenarios.scenario import Cite, scenario, too_impatient
 
@@ -165,6 +167,7 @@ def fd_setsize(lab: Lab) -> None:
     why="Who has nothing to do sleeps in one system call; polling and busy timers show here.",
     cites=(sources.NO_TIMEOUT,),
     connections=lambda case: 500,
+    names_restless=True,
 )
 def idle_cpu(lab: Lab) -> None:
     crowd = lab.play("idle", connect(), hang(mark="in"), count=500, must="nothing", log=False)
@@ -174,17 +177,18 @@ def idle_cpu(lab: Lab) -> None:
     first = lab.probe.snapshot("idle begins")
     lab.expect_calm("with 500 idle connections", for_s=0.5, at_most=0.05, within_s=1.5)
     second = lab.probe.snapshot("idle ends")
-    elapsed = second["t"] - first["t"]
-    lab.figure("wake-ups", round((switches(second) - switches(first)) / elapsed, 1), "a second")
+    elapsed = second.t - first.t
+    wakes = round((switches(second) - switches(first)) / elapsed, 1)
+    lab.record(Figure(name="wake-ups", value=wakes, unit="a second"))
     crowd.drop()
     lab.bystanders.resume()
     lab.expect_removed(crowd, by=Bound(1.0, "at once, so many"))
 
 
-def switches(snapshot: dict[str, list[dict[str, list[dict[str, list[int]]]]]]) -> int:
+def switches(snapshot: Snapshot) -> int:
     """How often the subject's threads went to sleep by themselves."""
     return sum(
-        thread["switches"][0] for process in snapshot["processes"] for thread in process["threads"]
+        thread.switches[0] for process in snapshot.processes for thread in process.seen_threads
     )
 
 
@@ -204,10 +208,11 @@ def memory(lab: Lab) -> None:
     crowd.reached("in", within_s=20)
     lab.trigger(crowd)
     snapshot = lab.probe.snapshot("memory")
-    grown = sum(process["rss"] for process in snapshot["processes"]) - before
+    grown = snapshot.rss - before
     # Not all that are connected need have been accepted: TCP_DEFER_ACCEPT waits for a word.
-    inside = sum(bool(row["owners"]) for row in snapshot["sockets"] if row["state"] != "LISTEN")
-    lab.figure("memory", round(grown / max(1, inside) / 1024, 2), "KiB a connection")
+    inside = sum(bool(row.owners) for row in snapshot.connections)
+    each = round(grown / max(1, inside) / 1024, 2)
+    lab.record(Figure(name="memory", value=each, unit="KiB a connection"))
     crowd.drop()
     lab.expect_removed(crowd, by=Bound(2.0, "at once, so many"))
 
@@ -228,7 +233,6 @@ def memory(lab: Lab) -> None:
 )
 def starved(lab: Lab) -> None:
     lab.life.limit(cpus=0.1)
-    lab.excuse(5.0, "the subject has a tenth of a CPU")
     slow = lab.play(
         "patient",
         connect(within_s=15),

@@ -11,9 +11,9 @@ playing, each of them a test of pytest's (`harness/run/collection.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from iolab.harness.lab.bystanders import BYSTANDERS
 from iolab.harness.lab.fault import Fault
@@ -35,6 +35,11 @@ CATEGORIES = (
     "network",
     "lifecycle",
 )
+
+# To answer one client, and to let it go, is in every nature: a way of waiting may keep others
+# waiting, or never rest.
+ByNature = Literal["never", "crowds", "always"]
+NATURE: Mapping[str, ByNature] = {"reply": "crowds", "disconnect": "crowds"}
 
 NO_CASE = ""
 
@@ -76,6 +81,12 @@ class Scenario:
     rounds: int = 1
     cases: Mapping[str, Any] = field(default_factory=lambda: {NO_CASE: None})
     connections: Callable[[Any], int] = field(default=lambda case: 1)
+    # Judged by this one alone: whether the subject rests even before the scenario; whether every
+    # answer of it is late.
+    names_restless: bool = False
+    names_slow: bool = False
+    # Which of its cases a subject may be stated to fail by its nature; None: as its category.
+    by_nature: ByNature | None = None
     # Why a case cannot be asked of who promises this; None when it can.
     unsuited: Callable[[Promises, Any], str | None] = field(default=lambda promises, case: None)
 
@@ -92,6 +103,13 @@ class Scenario:
         """What a backend must be able to do: what the faults need, and `abilities` besides."""
         of_faults = (need for fault in self.faults for need in fault.needs)
         return tuple(dict.fromkeys((*of_faults, *self.abilities)))
+
+    def may_fail_by_nature(self, cases: Iterable[Any]) -> bool:
+        """Whether a manifest may state that the subject fails these cases by its nature."""
+        allowed = self.by_nature or NATURE.get(self.id.partition(".")[0], "always")
+        if allowed == "crowds":
+            return all(self.connections(case) > 1 for case in cases)
+        return allowed == "always"
 
     def label(self, case: str, quiet: bool) -> str:
         """`connect.concurrent/900 quiet`: how a playing is named in tables and files."""

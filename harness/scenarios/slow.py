@@ -153,7 +153,7 @@ def never_reader(lab: Lab) -> None:
     greedy.reached("stalled", within_s=40)
     # Whoever waits for such a peer makes the others wait for longer than their bound.
     lab.let_pass(1.0)
-    told = ", ".join(str(report.get("flooded")) for report in greedy.report())
+    told = ", ".join(str(report.flooded) for report in greedy.report())
     lab.expect_bounded_memory(
         before,
         offered=OFFERED,

@@ -14,7 +14,8 @@ from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import Step
 from iolab.harness.places import ROOT
-from iolab.harness.record.recorder import load as load_records
+from iolab.harness.record.lines import load as load_records
+from iolab.harness.record.probe import Late
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run import stage as stage_module
 from iolab.harness.run.stage import Stage
@@ -77,7 +78,7 @@ def judged_in_time(file: Path, late: str | None = None) -> Judgement:
         [
             record
             for record in load_records(file)
-            if record.get("event") != "late" or record["source"] == late
+            if not isinstance(record, Late) or record.source == late
         ]
     )
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from iolab.harness.judge import Finding, Judgement, Level, Verdict
+from iolab.harness.record.kinds import Figure
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.report.results import Machine, Properties, Result, RunOptions
 from iolab.harness.report.results import Run as About
@@ -51,7 +52,7 @@ def attempt(*findings: Finding, doubts: tuple[str, ...] = ()) -> Judgement:
         side: Verdict.of([finding for finding in findings if finding.side == side])
         for side in ("reply", "cleanup")
     }
-    figure = {"name": "wake-ups", "value": 3.5, "unit": "a second", "t": 1.0}
+    figure = Figure(name="wake-ups", value=3.5, unit="a second", t=1.0)
     return Judgement("label", **sides, doubts=doubts, figures=(figure,))
 
 

@@ -14,7 +14,8 @@ from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, hang, send
 from iolab.harness.places import ROOT
-from iolab.harness.record.recorder import load
+from iolab.harness.record.agent import Reports
+from iolab.harness.record.lines import load
 from iolab.harness.report.outcome import Outcome
 from iolab.harness.run.stage import Stage
 from iolab.harness.scenarios.playing import Playing
@@ -203,9 +204,9 @@ def test_a_dead_agent_takes_no_report_of_another_along(stage: Stage) -> None:
 
     outcome = play(stage, made_of(body))
     reports = {
-        report["connection"]
+        report.connection
         for record in load(outcome.files[0])
-        if record.get("op") == "report" and record["source"] == "other"
-        for report in record["connections"]
+        if isinstance(record, Reports) and record.source == "other"
+        for report in record.connections
     }
     assert reports == {"other#0"}

@@ -15,6 +15,7 @@ from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.life import Life
 from iolab.harness.lab.steps import Step, ask, close, expect
 from iolab.harness.places import ROOT
+from iolab.harness.record.kinds import HeldUp
 from iolab.harness.run.stage import Stage
 from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
@@ -64,7 +65,7 @@ def closes_instead(steps: list[Step]) -> list[Step]:
 
 def unfrozen(fault: StopSubject, lab: Lab) -> Seen:
     """A freeze that does not freeze."""
-    fault._since = time.monotonic()
+    fault._stands = HeldUp(since=time.monotonic(), why="so it says")
     return {"stopped": []}
 
 

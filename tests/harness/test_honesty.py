@@ -83,7 +83,7 @@ def test_a_rule_that_matches_nothing(stage: Stage) -> None:
         host, _ = lab.client("far").address
         for fault in rules():
             with pytest.raises(Unproven) as refused:
-                talk_over(lab, fault(peer=[host, NOBODY]))
+                talk_over(lab, fault(peer=(host, NOBODY)))
             unproven.append(str(refused.value))
         raise Unproven(unproven[-1])
 
@@ -120,7 +120,7 @@ def test_a_count_that_was_not_taken(stage: Stage, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("wire")
 def test_a_fault_that_nobody_healed_is_asked_for_its_proof_all_the_same(stage: Stage) -> None:
     def body(lab: Lab) -> None:
-        lab.inject(Delay(peer=[lab.client("far").address[0], NOBODY]))
+        lab.inject(Delay(peer=(lab.client("far").address[0], NOBODY)))
 
     told = doubt_of(play(stage, made_of(body, faults=(Fault,))))
     assert "the fault was not seen: delay: no packet was taken" in told

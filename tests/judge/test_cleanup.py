@@ -8,6 +8,8 @@ import pytest
 
 from iolab.harness.judge import Finding, Judgement, Level, words
 from iolab.harness.judge.scene import Scene
+from iolab.harness.record.kinds import Afterwards, Calm, Growth, NotShown, Stop
+from iolab.harness.record.probe import Row
 from tests.judge.playing import (
     LISTENER,
     Observed,
@@ -29,7 +31,7 @@ def finding_of(seen: Observed) -> Finding:
     return finding
 
 
-def not_removed(*rows: dict[str, Any], inodes: tuple[int, ...] = (), **fields: Any) -> Finding:
+def not_removed(*rows: Row, inodes: tuple[int, ...] = (), **fields: Any) -> Finding:
     """The finding on one dead connection, where the probe saw these rows last."""
     seen = Observed()
     seen.group("victim", must="nothing")
@@ -102,9 +104,9 @@ class TestRemoval:
             seen.snapshot("last", row(client(0), "CLOSE-WAIT"))
             seen.removal(client(0), held=False)
             if doubt == "late":
-                seen.add("probe", event="late", late_s=0.3)
+                seen.late(0.3)
             else:
-                seen.lab("unproven", reason="drop: no packet was taken")
+                seen.add(NotShown(reason="drop: no packet was taken"))
             seen.end()
             verdict = seen.judged().cleanup
             assert verdict.level is Level.UNKNOWN
@@ -112,7 +114,7 @@ class TestRemoval:
 
 
 class TestLeftOver:
-    def left(self, *rows: dict[str, Any], **fields: Any) -> Observed:
+    def left(self, *rows: Row, **fields: Any) -> Observed:
         seen = Observed()
         seen.group("one")
         seen.report("one#0")
@@ -145,19 +147,18 @@ class TestLeftOver:
 
     def test_what_was_there_before_is_not_blamed(self) -> None:
         seen = Observed()
-        holder = row(["10.91.0.3", 40_000], inode=55)
+        peer = ("10.91.0.3", 40_000)
+        holder = row(peer, inode=55)
         known = process(fds={"3": f"socket:[{LISTENER}]", "5": "socket:[55]"})
         seen.snapshot("round 1", holder, processes=[known])
-        settled = {"label": "round 1", "connections": 1, "peers": [["10.91.0.3", 40_000]]}
-        seen.lab("settled", held=False, inodes=[LISTENER, 55], **settled)
+        seen.settled(held=False, peers=(peer,), inodes=(LISTENER, 55))
         seen.end()
         assert seen.judged().level is Level.OK
 
     def test_not_even_a_dead_socket_that_was_there_before(self) -> None:
         seen = Observed()
         seen.snapshot("round 1", processes=[process(fds={"5": "socket:[55]"})])
-        settled = {"label": "round 1", "connections": 1, "peers": []}
-        seen.lab("settled", held=False, inodes=[LISTENER, 55], **settled)
+        seen.settled(held=False, inodes=(LISTENER, 55))
         seen.end()
         assert seen.judged().level is Level.OK
 
@@ -165,30 +166,30 @@ class TestLeftOver:
 class TestCalm:
     def test_a_server_that_spins_after_the_scenario(self) -> None:
         seen = Observed()
-        seen.lab("calm", when="before the scenario", held=True, seen=None)
+        seen.add(Calm(when="before the scenario", held=True))
         seen.snapshot("last", processes=[process(14, thread(None))])
-        seen.lab("calm", when="after round 1", held=False, seen="0.98 of a CPU over 0.2 s")
+        seen.add(Calm(when="after round 1", held=False, seen="0.98 of a CPU over 0.2 s"))
         finding = finding_of(seen)
         assert finding.cause == "spins"
         assert "(after round 1)" in finding.summary
         assert finding.evidence[0] == "0.98 of a CPU over 0.2 s"
         assert "was running (no system call)" in evidence(finding)
 
-    def restless(self, scenario: str) -> Level:
-        seen = Observed(scenario)
-        seen.lab("calm", when="before the scenario", held=False, seen="1.0 of a CPU")
+    def restless(self, names_restless: bool = False) -> Level:
+        seen = Observed(names_restless=names_restless)
+        seen.add(Calm(when="before the scenario", held=False, seen="1.0 of a CPU"))
         seen.end()
         return seen.judged().cleanup.level
 
     def test_one_that_never_rests_is_named_by_one_scenario_only(self) -> None:
-        assert self.restless("connect.one") is Level.OK
-        assert self.restless("resource.idle-cpu") is Level.FAILED
+        assert self.restless() is Level.OK
+        assert self.restless(names_restless=True) is Level.FAILED
 
     def test_a_late_probe_cannot_say_so(self) -> None:
         seen = Observed()
-        seen.lab("calm", when="before the scenario", held=True, seen=None)
-        seen.lab("calm", when="after round 1", held=False, seen="0.98 of a CPU")
-        seen.add("probe", event="late", late_s=0.5)
+        seen.add(Calm(when="before the scenario", held=True))
+        seen.add(Calm(when="after round 1", held=False, seen="0.98 of a CPU"))
+        seen.late(0.5)
         seen.end()
         assert seen.judged().cleanup.level is Level.UNKNOWN
 
@@ -197,7 +198,7 @@ class TestStop:
     def stopped(self, status: int | None, allowed: list[int] | None) -> Observed:
         seen = Observed("lifecycle.sigterm")
         seen.snapshot("stopped", processes=[process(14, thread("futex", since_s=3.0))])
-        seen.lab("stop", status=status, within_s=3.0, asked="SIGTERM", allowed=allowed)
+        seen.add(Stop(status=status, within_s=3.0, asked="SIGTERM", allowed=allowed))
         seen.end("stopping", status=status)
         return seen
 
@@ -215,7 +216,7 @@ class TestStop:
     def test_one_that_runs_on_says_who_is_still_connected(self) -> None:
         seen = Observed("lifecycle.sigterm-busy")
         seen.snapshot("stopped", row(client()))
-        seen.lab("stop", status=None, within_s=3.0, asked="SIGTERM", allowed=[0])
+        seen.add(Stop(status=None, within_s=3.0, asked="SIGTERM", allowed=[0]))
         seen.end()
         [finding] = seen.judged().cleanup.findings
         assert "it still listens on 10.91.0.2:9000" in finding.evidence
@@ -234,19 +235,26 @@ class TestStop:
 
     def test_a_status_is_no_matter_of_time(self) -> None:
         seen = self.stopped(1, [0])
-        seen.add("probe", event="late", late_s=2.0)
+        seen.late(2.0)
         assert seen.judged().cleanup.level is Level.FAILED
 
 
 def test_memory_over_its_bound() -> None:
     seen = Observed("slow.never-reader")
     mib = 1 << 20
-    growth = {"before": 12 * mib, "offered": 256 * mib, "allowed": 64 * mib, "how": "in floods"}
-    seen.lab("growth", grown=64 * mib, **growth)
+
+    def grows(grown: int) -> None:
+        seen.add(
+            Growth(
+                before=12 * mib, grown=grown, offered=256 * mib, allowed=64 * mib, how="in floods"
+            )
+        )
+
+    grows(64 * mib)
     seen.end()
     assert seen.judged().level is Level.OK
-    seen.lab("growth", grown=200 * mib, **growth)
-    seen.add("probe", event="late", late_s=2.0)
+    grows(200 * mib)
+    seen.late(2.0)
     [finding] = seen.judged().cleanup.findings
     assert (finding.level, finding.cause) == (Level.FAILED, "memory unbounded")
     assert finding.summary == (
@@ -268,8 +276,9 @@ def test_a_listener_is_never_a_leftover() -> None:
     [("CLOSE-WAIT", "never accepted"), ("TIME-WAIT", "closed by the server")],
 )
 def test_what_no_process_holds_was_never_accepted_or_is_closed(state: str, told: str) -> None:
-    row = {"peer": ["10.0.0.9", 1], "state": state, "inode": 0, "owners": []}
-    assert words.socket(Scene([]), row) == f"10.0.0.9:1: {state} in the server's kernel; {told}"
+    lost = row(("10.0.0.9", 1), state, inode=0, owners=[], age_s=None)
+    scene = Scene.of(Observed().records)
+    assert words.socket(scene, lost) == f"10.0.0.9:1: {state} in the server's kernel; {told}"
 
 
 def removed_late(queued_s: float, held: bool = True) -> Judgement:
@@ -280,7 +289,7 @@ def removed_late(queued_s: float, held: bool = True) -> Judgement:
     first = seen.snapshot("not yet", row(client(0)), processes=[process(queued_s=0.0, cpu_s=0.0)])
     seen.t += 0.9
     last = seen.snapshot("late", processes=[process(queued_s=queued_s, cpu_s=0.1)])
-    late = {"held": held, "looks": [first["t"], last["t"]]}
+    late = Afterwards(held=held, looks=(first.t, last.t))
     seen.removal(client(0), held=False, late=late)
     seen.end()
     return seen.judged()

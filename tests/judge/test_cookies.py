@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from iolab.harness.judge import Level, Verdict
+from iolab.harness.record.probe import Row
 from tests.judge.playing import Observed, client, row
 
 
-def left(made: dict[str, Any], taken: int = 1, outcome: str = "ok") -> Verdict:
+def left(made: Row, taken: int = 1, outcome: str = "ok") -> Verdict:
     """The verdict where this row is left, and so many cookies were taken after the trigger."""
     seen = Observed()
     seen.group("idle", must="nothing")
@@ -43,5 +42,5 @@ def test_the_server_is_not_blamed() -> None:
         (row(client(0), inode=2_000), 1, "running"),  # its client is there
     ],
 )
-def test_it_is_blamed_for_all_else(made: dict[str, Any], taken: int, outcome: str) -> None:
+def test_it_is_blamed_for_all_else(made: Row, taken: int, outcome: str) -> None:
     assert left(made, taken, outcome).level is Level.FAILED

@@ -9,10 +9,12 @@ import pytest
 
 from iolab.harness.judge import Level
 from iolab.harness.judge.verdict import Verdict
+from iolab.harness.record.kinds import Turnover
+from iolab.harness.record.probe import Process
 from tests.judge.playing import LISTENER, Observed, process, thread
 
 CONNECTIONS = 20
-Processes = list[dict[str, Any]]
+Processes = list[Process]
 
 
 def threads(number: int) -> Processes:
@@ -42,7 +44,7 @@ def rounds(make: Callable[[int], Processes], *numbers: int, turnover: int = 0) -
     seen = Observed()
     for number, there in enumerate(numbers, start=1):
         if turnover:
-            seen.lab("turnover", round=number, connections=turnover)
+            seen.round(number, Turnover(connections=turnover))
         seen.snapshot(f"round {number}", processes=make(there))
         seen.settled(number=number, connections=CONNECTIONS)
     seen.end()
@@ -115,6 +117,6 @@ def test_growth_is_a_count_and_no_matter_of_time() -> None:
     for number in (1, 2, 3):
         seen.snapshot(f"round {number}", processes=threads(20 * number))
         seen.settled(number=number, connections=CONNECTIONS)
-    seen.add("probe", event="late", late_s=2.0)
+    seen.late(2.0)
     seen.end()
     assert seen.judged().cleanup.level is Level.FAILED

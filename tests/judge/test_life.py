@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from iolab.harness.judge import Level
-from tests.judge.playing import Observed, client, listener
+from iolab.harness.record.kinds import (
+    Deaf,
+    Death,
+    ListensOn,
+    NotShown,
+    Restart,
+    SecondInstance,
+    Survivors,
+    Unstartable,
+)
+from tests.judge.playing import Observed, client, listener, process
 
 
 @pytest.mark.parametrize(
@@ -20,7 +30,7 @@ def test_a_second_instance_must_say_why_it_ends(
     status: int | None, said: list[str], words: str
 ) -> None:
     seen = Observed("lifecycle.address-in-use")
-    seen.lab("second", status=status, said=said, pid=None)
+    seen.add(SecondInstance(status=status, said=said, listens=True))
     seen.end()
     [finding] = seen.judged().reply.findings
     assert finding.cause == "address in use"
@@ -29,14 +39,14 @@ def test_a_second_instance_must_say_why_it_ends(
 
 def test_a_second_instance_that_says_so_is_right() -> None:
     seen = Observed("lifecycle.address-in-use")
-    seen.lab("second", status=1, said=["address already in use"], pid=None)
+    seen.add(SecondInstance(status=1, said=["address already in use"], listens=False))
     seen.end()
     assert seen.judged().level is Level.OK
 
 
 def test_a_second_instance_that_waits_for_the_port_does_not_run_beside_the_first() -> None:
     seen = Observed("lifecycle.address-in-use")
-    seen.lab("second", status=None, said=[], pid=None, listens=False)
+    seen.add(SecondInstance(status=None, said=[], listens=False))
     seen.end()
     [finding] = seen.judged().reply.findings
     assert finding.summary == (
@@ -46,7 +56,7 @@ def test_a_second_instance_that_waits_for_the_port_does_not_run_beside_the_first
 
 def test_who_listens_on_when_asked_to_stop_is_not_blamed_for_it() -> None:
     seen = Observed("lifecycle.sigterm")
-    seen.lab("listens-on", held=True)
+    seen.add(ListensOn(held=True))
     seen.end()
     verdict = seen.judged().reply
     assert verdict.level is Level.NON_STRICT
@@ -55,8 +65,8 @@ def test_who_listens_on_when_asked_to_stop_is_not_blamed_for_it() -> None:
 
 def test_a_restart_that_does_not_listen_names_who_holds_the_port() -> None:
     seen = Observed("lifecycle.restart")
-    seen.lab("survivors", processes=[{"name": "python3", "pid": 15}], listeners=[15])
-    seen.lab("restart", listening=False, after_s=10.0)
+    seen.add(Survivors(processes=[process(15)], listeners=[15]))
+    seen.add(Restart(listening=False))
     seen.end("bind: address already in use")
     [finding] = seen.judged().reply.findings
     assert finding.cause == "does not start again"
@@ -68,16 +78,16 @@ def test_a_restart_that_does_not_listen_names_who_holds_the_port() -> None:
 
 def test_children_that_outlive_a_restart_are_found() -> None:
     seen = Observed("lifecycle.restart")
-    seen.lab("survivors", processes=[{"name": "python3", "pid": 15}], listeners=[15])
-    seen.lab("restart", listening=True, after_s=0.1)
+    seen.add(Survivors(processes=[process(15)], listeners=[15]))
+    seen.add(Restart(listening=True))
     seen.end()
     assert seen.judged().reply.findings[0].cause == "children outlive it"
 
 
 def test_children_without_the_listener_are_not_blamed() -> None:
     seen = Observed("lifecycle.restart")
-    seen.lab("survivors", processes=[{"name": "python3", "pid": 15}], listeners=[])
-    seen.lab("restart", listening=True, after_s=0.1)
+    seen.add(Survivors(processes=[process(15)], listeners=[]))
+    seen.add(Restart(listening=True))
     seen.end()
     assert seen.judged().level is Level.OK
 
@@ -91,7 +101,7 @@ class TestDeadServer:
         seen.failed("one#0", "eof")
         seen.failed("one#1", "refused")
         seen.removal(client(0), held=False)
-        seen.lab("death", status=status)
+        seen.add(Death(status=status))
         seen.end("Traceback …", "BrokenPipeError", status=status)
         return seen
 
@@ -109,8 +119,8 @@ class TestDeadServer:
 
     def test_no_doubt_excuses_a_death(self) -> None:
         seen = self.seen(1)
-        seen.add("probe", event="late", late_s=3.0)
-        seen.lab("unproven", reason="drop: no packet was taken (0 matched)")
+        seen.late(3.0)
+        seen.add(NotShown(reason="drop: no packet was taken (0 matched)"))
         assert seen.judged().reply.level is Level.FAILED
 
     def test_wrong_bytes_are_a_finding_beside_it(self) -> None:
@@ -121,9 +131,8 @@ class TestDeadServer:
 
     def test_one_that_never_listened_says_where_it_does(self) -> None:
         seen = Observed()
-        elsewhere = {**listener(), "local": ["127.0.0.1", 9001]}
-        seen.snapshot("last", sockets=[elsewhere])
-        seen.lab("deaf", within_s=10.0, port=9000, elsewhere=False)
+        seen.snapshot("last", sockets=[listener(local=("127.0.0.1", 9001))])
+        seen.add(Deaf(within_s=10.0, port=9000, elsewhere=False))
         seen.end("ready on 9001")
         [finding] = seen.judged().reply.findings
         assert finding.summary == "it did not listen on port 9000 within 10 s"
@@ -132,7 +141,7 @@ class TestDeadServer:
 
     def test_one_whose_command_cannot_be_started(self) -> None:
         seen = Observed()
-        seen.lab("unstartable", error="no-such cannot be started: No such file or directory")
+        seen.add(Unstartable(error="no-such cannot be started: No such file or directory"))
         seen.end()
         judgement = seen.judged()
         [finding] = judgement.reply.findings
@@ -142,8 +151,8 @@ class TestDeadServer:
 
     def test_one_that_listens_where_nobody_comes_to_says_where(self) -> None:
         seen = Observed()
-        seen.snapshot("last", sockets=[{**listener(), "local": ["127.0.0.1", 9000]}])
-        seen.lab("deaf", within_s=1.0, port=9000, elsewhere=True)
+        seen.snapshot("last", sockets=[listener(local=("127.0.0.1", 9000))])
+        seen.add(Deaf(within_s=1.0, port=9000, elsewhere=True))
         seen.end()
         [finding] = seen.judged().reply.findings
         assert finding.summary == (
@@ -153,7 +162,7 @@ class TestDeadServer:
 
 def test_a_log_has_no_power_over_the_terminal() -> None:
     seen = Observed()
-    seen.lab("death", status=1)
+    seen.add(Death(status=1))
     seen.end("\x1b[2J red \x9b1m \udcff", "空山 — ñ", status=1)
     assert seen.judged().reply.findings[0].evidence == (
         "its log: \\x1b[2J red \\x9b1m \\udcff",

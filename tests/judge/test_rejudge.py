@@ -9,7 +9,9 @@ import pytest
 
 from iolab.harness.cli.main import main
 from iolab.harness.judge import judge
-from iolab.harness.record.recorder import Recorder, load
+from iolab.harness.record.kinds import Death, NotShown
+from iolab.harness.record.lines import load
+from iolab.harness.record.recorder import Recorder
 from tests.judge.playing import Observed, client, row
 
 
@@ -34,7 +36,7 @@ def failed() -> Observed:
 def save(seen: Observed, path: Path) -> Path:
     recorder = Recorder(path)
     for record in seen.records:
-        recorder.add(record["source"], record)
+        recorder.add(record)
     recorder.close()
     return path
 
@@ -67,7 +69,7 @@ def test_a_failure_is_status_1_with_its_evidence(
 
 def test_unknown_is_status_1(tmp_path: Path) -> None:
     seen = passed()
-    seen.lab("unproven", reason="drop: no packet was taken")
+    seen.add(NotShown(reason="drop: no packet was taken"))
     assert main(["judge", str(save(seen, tmp_path / "it.ndjson"))]) == 1
 
 
@@ -105,7 +107,7 @@ def test_what_is_not_there_is_told_in_one_line(
 
 def test_an_address_is_no_emoji(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seen = Observed()
-    seen.lab("death", status=1)
+    seen.add(Death(status=1))
     seen.end("peer fd00:ab::4 :bee:", status=1)
     main(["judge", str(save(seen, tmp_path / "it.ndjson"))])
     assert "its log: peer fd00:ab::4 :bee:" in capsys.readouterr().out

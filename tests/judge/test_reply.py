@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from iolab.harness.judge import Level
+from iolab.harness.record.agent import FailureKind
+from iolab.harness.record.kinds import NotShown, Policy, Unready
+from iolab.harness.record.probe import Packet, Packets
 from tests.judge.playing import SERVER, Observed, client, evidence, process, row, thread
 
 
@@ -33,7 +36,7 @@ def test_everything_as_expected() -> None:
         ("os", "cut off", "os"),
     ],
 )
-def test_each_kind_of_failure_has_its_cause(kind: str, cause: str, words: str) -> None:
+def test_each_kind_of_failure_has_its_cause(kind: FailureKind, cause: str, words: str) -> None:
     seen = Observed()
     seen.group("one", count=2)
     seen.report("one#0")
@@ -49,7 +52,8 @@ def test_each_kind_of_failure_has_its_cause(kind: str, cause: str, words: str) -
 def test_two_kinds_of_failure_are_two_findings() -> None:
     seen = Observed()
     seen.group("one", count=3)
-    for k, kind in enumerate(("eof", "mismatch", "eof")):
+    kinds: tuple[FailureKind, ...] = ("eof", "mismatch", "eof")
+    for k, kind in enumerate(kinds):
         seen.failed(f"one#{k}", kind)
     seen.end()
     summaries = [finding.summary for finding in seen.judged().reply.findings]
@@ -63,7 +67,7 @@ def test_a_failure_is_told_with_client_kernel_and_thread() -> None:
     seen = Observed()
     seen.group("one")
     blocked = process(14, thread("sendto", fd=8, since_s=2.0))
-    other = row(client(4), inode=1_004, owners=[[14, 8]], send_q=2_500_000)
+    other = row(client(4), inode=1_004, owners=[(14, 8)], send_q=2_500_000)
     mine = row(client(0), recv_q=14)
     seen.report("never-reader#4")
     seen.failed("one#0", "late", "14 bytes are missing")
@@ -120,12 +124,11 @@ def test_the_packets_of_the_connection_are_drawn() -> None:
     seen = Observed()
     seen.group("one")
     seen.failed("one#0", "reset")
-    there, back = [*client(0), *SERVER], [*SERVER, *client(0)]
     packets = [
-        [1.0, "in", *there, "SYN", 1, 0, 0, 64_000, None],
-        [1.2, "out", *back, "RST", 9, 2, 0, 0, None],
+        Packet(1.0, "in", *client(0), *SERVER, "SYN", 1, 0, 0, 64_000),
+        Packet(1.2, "out", *SERVER, *client(0), "RST", 9, 2, 0, 0),
     ]
-    seen.add("probe", op="packets", request={}, ok=True, packets=packets)
+    seen.add(Packets(packets=packets), "probe")
     seen.end()
     told = evidence(seen.judged().reply.findings[0])
     assert "client 10.91.0.4:50000" in told
@@ -145,7 +148,7 @@ def test_a_script_that_never_came_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("kind", ["refused", "reset", "eof", "broken-pipe"])
-def test_a_clear_refusal_is_served_where_it_is_allowed(kind: str) -> None:
+def test_a_clear_refusal_is_served_where_it_is_allowed(kind: FailureKind) -> None:
     seen = Observed()
     seen.group("crowd", must="served-or-refused")
     seen.failed("crowd#0", kind)
@@ -163,7 +166,7 @@ def test_a_refusal_in_words_is_clear_at_the_first_byte_only() -> None:
 
 
 @pytest.mark.parametrize("kind", ["late", "timed-out"])
-def test_nobody_is_left_hanging_in_place_of_a_refusal(kind: str) -> None:
+def test_nobody_is_left_hanging_in_place_of_a_refusal(kind: FailureKind) -> None:
     seen = Observed()
     seen.group("crowd", must="served-or-refused")
     seen.failed("crowd#0", kind)
@@ -181,7 +184,7 @@ def test_nobody_is_left_hanging_in_place_of_a_refusal(kind: str) -> None:
     ],
 )
 def test_beyond_what_is_promised_clients_may_wait_or_be_refused_in_words(
-    kind: str, at: int, level: Level
+    kind: FailureKind, at: int, level: Level
 ) -> None:
     seen = Observed()
     seen.group("crowd", must="in-turn-or-refused")
@@ -210,9 +213,9 @@ def test_wrong_bytes_are_wrong_for_whom_nothing_is_owed() -> None:
 def test_who_failed_before_the_scenario_touched_it_was_not_served() -> None:
     seen = Observed()
     seen.group("victim", must="nothing")
-    seen.lab("unready", group="victim", mark="ready", error="none of 1 reached ready")
+    seen.add(Unready(group="victim", mark="ready", error="none of 1 reached ready"))
     seen.failed("victim#0", "eof")
-    seen.lab("unproven", reason="mid-message: not seen to hold")
+    seen.add(NotShown(reason="mid-message: not seen to hold"))
     seen.end()
     judgement = seen.judged()
     assert judgement.reply.level is Level.FAILED, "it does not rest on what was not proven"
@@ -220,7 +223,7 @@ def test_who_failed_before_the_scenario_touched_it_was_not_served() -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "broken-pipe"])
-def test_an_end_by_reset_is_allowed_and_not_best(kind: str) -> None:
+def test_an_end_by_reset_is_allowed_and_not_best(kind: FailureKind) -> None:
     seen = Observed()
     seen.group("over", must="ended", count=2)
     seen.failed("over#0", kind)
@@ -240,11 +243,11 @@ def test_an_end_that_was_expected_and_came_as_a_reset_is_not_best_either() -> No
 
 
 @pytest.mark.parametrize("kind", ["reset", "broken-pipe"])
-def test_a_reset_after_the_orderly_end_takes_nothing_away(kind: str) -> None:
+def test_a_reset_after_the_orderly_end_takes_nothing_away(kind: FailureKind) -> None:
     seen = Observed()
     seen.group("over", must="ended", count=2)
-    seen.failed("over#0", kind)
-    seen.records[-1]["connections"][0] |= {"eof": 100.0, "reset": 101.0}
+    report = seen.failed("over#0", kind)
+    report.eof, report.reset = 100.0, 101.0
     seen.report("over#1", eof=100.0, reset=101.0)
     seen.end()
     assert seen.judged().reply.level is Level.OK
@@ -271,19 +274,8 @@ def test_who_must_be_ended_and_is_not() -> None:
 
 def test_a_policy_is_reported_and_not_judged() -> None:
     seen = Observed()
-    seen.lab("policy", of_what="a client beyond max_connections", seen="was reset")
+    seen.add(Policy(of_what="a client beyond max_connections", seen="was reset"))
     seen.end()
     judgement = seen.judged()
     assert judgement.level is Level.INFORMATIONAL
     assert judgement.reply.findings[0].summary == "a client beyond max_connections was reset"
-
-
-def test_a_live_connection_that_was_removed_is_named() -> None:
-    seen = Observed()
-    seen.group("patient", count=2)
-    seen.report("patient#1")
-    seen.lab("kept", peers=[client(0), client(1)], missing=[client(1)])
-    seen.end("closed: idle")
-    [finding] = seen.judged().reply.findings
-    assert finding.cause == "removed alive"
-    assert finding.evidence == ("patient#1 10.91.0.4:50001", "its log: closed: idle")

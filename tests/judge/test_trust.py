@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from msgspec.structs import replace
 
 from iolab.harness.judge import SIDES, Judgement, Level
+from iolab.harness.record.agent import FailureKind
+from iolab.harness.record.base import Record
+from iolab.harness.record.kinds import Aborted, HeldUp, Must, NotShown, Policy, Proof
+from iolab.harness.record.probe import Late, WireFault
 from tests.judge.playing import Observed, client, row
 
-UNPROVEN: list[tuple[dict[str, Any], str]] = [
+UNPROVEN: list[tuple[Record, str]] = [
     (
-        {"kind": "proof", "claim": "mid-reply: unsent bytes", "held": False, "seen": None},
+        Proof(claim="mid-reply: unsent bytes", held=False),
         "the circumstance was not seen: mid-reply: unsent bytes",
     ),
     (
-        {"kind": "unproven", "reason": "drop: no packet was taken (0 matched)"},
+        NotShown(reason="drop: no packet was taken (0 matched)"),
         "the fault was not seen: drop: no packet was taken (0 matched)",
     ),
     (
-        {"event": "wire-fault", "reason": "the engine has died"},
+        WireFault(reason="the engine has died"),
         "the wire cannot be trusted: the engine has died",
     ),
     (
-        {"kind": "aborted", "error": "actors: play: it has ended"},
+        Aborted(error="actors: play: it has ended"),
         "the scenario could not go on: actors: play: it has ended",
     ),
 ]
 unproven = pytest.mark.parametrize(("record", "reason"), UNPROVEN)
 
 
-def playing(*doubts: dict[str, Any], fails: str = "") -> Judgement:
+def playing(*doubts: Record, fails: FailureKind | None = None) -> Judgement:
     """One connection, well served or failing so, and what is in doubt."""
     seen = Observed()
     seen.group("one")
@@ -39,13 +42,13 @@ def playing(*doubts: dict[str, Any], fails: str = "") -> Judgement:
     else:
         seen.report("one#0")
     for doubt in doubts:
-        seen.add("probe", **doubt)
+        seen.add(replace(doubt), "probe")
     seen.end()
     return seen.judged()
 
 
 @unproven
-def test_nothing_passes_without_its_proof(record: dict[str, Any], reason: str) -> None:
+def test_nothing_passes_without_its_proof(record: Record, reason: str) -> None:
     judgement = playing(record)
     for side in SIDES:
         verdict = judgement.side(side)
@@ -55,7 +58,7 @@ def test_nothing_passes_without_its_proof(record: dict[str, Any], reason: str) -
 
 
 @unproven
-def test_nobody_is_blamed_without_proof(record: dict[str, Any], reason: str) -> None:
+def test_nobody_is_blamed_without_proof(record: Record, reason: str) -> None:
     judgement = playing(record, fails="eof")
     [finding] = judgement.reply.findings
     assert (finding.level, finding.summary) == (Level.UNKNOWN, reason)
@@ -71,26 +74,26 @@ def test_all_reasons_are_told() -> None:
 
 
 def test_a_proof_that_held_is_no_doubt() -> None:
-    assert playing({"kind": "proof", "claim": "x", "held": True, "seen": None}).level is Level.OK
+    assert playing(Proof(claim="x", held=True)).level is Level.OK
 
 
 @pytest.mark.parametrize("kind", ["mismatch", "surplus"])
-def test_wrong_bytes_are_wrong_at_any_speed(kind: str) -> None:
-    judgement = playing({"event": "late", "late_s": 5.0}, fails=kind)
+def test_wrong_bytes_are_wrong_at_any_speed(kind: FailureKind) -> None:
+    judgement = playing(Late(late_s=5.0), fails=kind)
     assert judgement.reply.level is Level.FAILED
 
 
 @unproven
 @pytest.mark.parametrize("kind", ["mismatch", "surplus"])
 def test_wrong_bytes_are_wrong_whatever_is_in_doubt(
-    record: dict[str, Any], reason: str, kind: str
+    record: Record, reason: str, kind: FailureKind
 ) -> None:
     assert playing(record, fails=kind).reply.level is Level.FAILED
 
 
 class TestSlowHarness:
-    def late(self, late_s: float, fails: str = "", **fields: Any) -> Judgement:
-        return playing({"event": "late", "late_s": late_s, **fields}, fails=fails)
+    def late(self, late_s: float, fails: FailureKind | None = None) -> Judgement:
+        return playing(Late(late_s=late_s), fails=fails)
 
     def test_it_makes_unknown_of_a_failure_in_time(self) -> None:
         judgement = self.late(0.31, fails="late")
@@ -106,9 +109,7 @@ class TestSlowHarness:
         assert self.late(0.19, fails="late").reply.level is Level.FAILED
 
     def test_the_worst_of_each_process_is_told_once(self) -> None:
-        doubts = playing(
-            *({"event": "late", "late_s": late, "t": 1.0} for late in (0.3, 0.9, 0.5))
-        ).doubts
+        doubts = playing(*(Late(late_s=late) for late in (0.3, 0.9, 0.5))).doubts
         assert doubts == ("harness too slow: the probe's own loop was 0.90 s late",)
 
     @pytest.mark.parametrize(
@@ -119,30 +120,29 @@ class TestSlowHarness:
         self, frozen_s: float, healed: bool, level: Level
     ) -> None:
         seen = Observed("vanish.frozen")
-        fault = {"fault": "freeze-client", "fields": {"client": "remote"}}
         since = seen.t
-        seen.lab("fault", phase="inject", seen={"since": since}, **fault)
+        seen.held_up(since, None, client="remote")
         seen.snapshot("last", row(client(0)))
         seen.removal(client(0), held=False)
         seen.t = since + frozen_s
         if healed:
-            seen.lab("fault", phase="heal", seen={}, **fault)
+            seen.held_up(since, seen.t, client="remote")
         seen.t = since + 2.0
-        seen.add("remote", event="late", late_s=2.1)
+        seen.late(2.1, "remote")
         seen.end()
         assert seen.judged().cleanup.level is level
 
     def test_nobody_else_is_excused_for_it(self) -> None:
-        fault = {"fault": "freeze-client", "fields": {"client": "remote"}}
-        frozen = {"kind": "fault", "phase": "inject", "seen": {"since": 0.0}, **fault}
-        judgement = playing(frozen, {"event": "late", "late_s": 2.0}, fails="late")
-        assert judgement.reply.level is Level.UNKNOWN
+        for whom in ("remote", None):
+            frozen = HeldUp(since=0.0, client=whom, why="as the lab wants it")
+            judgement = playing(frozen, Late(late_s=2.0), fails="late")
+            assert judgement.reply.level is Level.UNKNOWN
 
     def test_what_is_allowed_stays_so(self) -> None:
         seen = Observed()
         seen.group("over", must="ended")
         seen.failed("over#0", "reset")
-        seen.add("probe", event="late", late_s=1.0)
+        seen.late(1.0)
         seen.end()
         assert seen.judged().reply.level is Level.NON_STRICT
 
@@ -156,7 +156,7 @@ def test_one_side_that_failed_leaves_the_other_in_doubt() -> None:
 
 def test_the_gravest_finding_decides_and_stands_first() -> None:
     seen = Observed()
-    seen.lab("policy", of_what="an overlong line", seen="was cut")
+    seen.add(Policy(of_what="an overlong line", seen="was cut"))
     seen.group("over", must="ended")
     seen.failed("over#0", "reset")
     seen.group("one")
@@ -171,18 +171,17 @@ def test_a_playing_that_broke_off_has_no_end_and_is_judged_all_the_same() -> Non
     seen.group("one")
     seen.failed("one#0", "late")
     seen.snapshot("last", row(client(0)))
-    seen.lab("aborted", error="probe: wait: it has ended")
+    seen.add(Aborted(error="probe: wait: it has ended"))
     assert seen.judged().level is Level.UNKNOWN
 
 
-def kept_waiting(rested_s: float, must: str = "served", kind: str = "eof") -> Judgement:
+def kept_waiting(rested_s: float, must: Must = "served", kind: FailureKind = "eof") -> Judgement:
     """One that was cut off after it had waited so long for its signal, of 2 s promised."""
     seen = Observed(idle_timeout_s=2)
     seen.group("one", must=must)
     since = seen.t
     seen.t += rested_s
-    failure = {"kind": kind, "step": "4", "detail": "", "errno": None}
-    seen.report("one#0", "failed", failure, silent=[[since, since + rested_s]])
+    seen.failed("one#0", kind, silent=[(since, since + rested_s)])
     seen.end()
     return seen.judged()
 

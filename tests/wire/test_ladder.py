@@ -7,30 +7,30 @@ from typing import Any
 import pytest
 
 from iolab.harness.judge.ladder import ladder
+from iolab.harness.record.probe import Packet, Verdict
 
 CLIENT, SERVER = ("10.91.0.4", 50112), ("10.91.0.2", 9000)
+USUAL: dict[str, Any] = {"length": 0, "window": 64}
 
 
-def incoming(t: float, flags: str, seq: int, ack: int = 0, **more: Any) -> list[Any]:
-    return [t, "in", *CLIENT, *SERVER, flags, seq, ack, *_rest(**more)]
+def incoming(t: float, flags: str, seq: int, ack: int = 0, **more: Any) -> Packet:
+    return Packet(t, "in", *CLIENT, *SERVER, flags, seq, ack, **{**USUAL, **more})
 
 
-def outgoing(t: float, flags: str, seq: int, ack: int = 0, **more: Any) -> list[Any]:
-    return [t, "out", *SERVER, *CLIENT, flags, seq, ack, *_rest(**more)]
+def outgoing(t: float, flags: str, seq: int, ack: int = 0, **more: Any) -> Packet:
+    return Packet(t, "out", *SERVER, *CLIENT, flags, seq, ack, **{**USUAL, **more})
 
 
-def _rest(length: int = 0, window: int = 64, verdict: dict[str, Any] | None = None) -> list[Any]:
-    return [length, window, verdict]
-
+DELAYED = Verdict(rule=4, action="delay", delay_ms=100.0)
 
 CONNECTION = [
     incoming(5.0, "SYN", 0xFFFFFFFF),
     outgoing(5.0001, "SYN,ACK", 700, 0),
     incoming(5.0002, "ACK", 0, 701),
     incoming(5.1, "PSH,ACK", 0, 701, length=5),
-    outgoing(5.2, "ACK", 701, 5, length=1448, verdict={"rule": 3, "action": "drop"}),
+    outgoing(5.2, "ACK", 701, 5, length=1448, verdict=Verdict(rule=3, action="drop")),
     outgoing(5.4, "ACK", 701, 5, length=1448, window=0),
-    incoming(5.5, "FIN,ACK", 5, 2149, verdict={"rule": 4, "action": "delay", "delay_ms": 100.0}),
+    incoming(5.5, "FIN,ACK", 5, 2149, verdict=DELAYED),
 ]
 
 
@@ -58,7 +58,7 @@ def test_a_long_connection_keeps_its_beginning_and_its_end() -> None:
 
 
 def test_what_rules_did_is_counted_where_it_is_left_out() -> None:
-    drop = {"rule": 1, "action": "drop"}
+    drop = Verdict(rule=1, action="drop")
     many = [incoming(n, "ACK", n, 1, verdict=drop if n == 5 else None) for n in range(20)]
     assert "1 taken by rules" in ladder(many, CLIENT, SERVER, lines=5)
 
@@ -89,5 +89,5 @@ def test_packets_of_others_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("row", CONNECTION)
-def test_no_line_is_wider_than_a_terminal(row: list[Any]) -> None:
+def test_no_line_is_wider_than_a_terminal(row: Packet) -> None:
     assert max(map(len, ladder([row], CLIENT, SERVER).splitlines())) <= 82

@@ -64,7 +64,7 @@ def test_peers_are_told_apart_as_the_subject_sees_them() -> None:
     ],
 )
 def test_a_verdict_has_words(verdict: dict[str, Any], words: str) -> None:
-    assert told(verdict) == words
+    assert told(**verdict) == words
 
 
 def test_the_file_has_its_packets_in_blocks_with_direction_and_comment() -> None:

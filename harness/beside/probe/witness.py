@@ -141,4 +141,5 @@ class Witness:
             waiting.reply({"after_s": after_s, "seen": last.words, "snapshot": shown})
         else:
             words = f"waited {after_s:.3f} s; last seen: {last.words}"
-            waiting.reply.fail(RequestError(words, timeout=True, last=shown))
+            seen = last.words
+            waiting.reply.fail(RequestError(words, timeout=True, last=shown, seen=seen))

@@ -56,7 +56,7 @@ def _packet(record: Record, ahead: float) -> bytes:
     stamp = round((record.t + ahead) * 1e9)
     options = [(_PACKET_FLAGS, struct.pack("=I", _INBOUND if incoming else _OUTBOUND))]
     if record.verdict is not None:
-        options.insert(0, (_COMMENT, told(record.verdict).encode()))
+        options.insert(0, (_COMMENT, told(**record.verdict).encode()))
     fixed = struct.pack("=IIIII", 0, stamp >> 32, stamp & _MOST, len(data), size)
     return _block(_PACKET, fixed + _padded(data) + _options(*options))
 

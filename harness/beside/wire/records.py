@@ -8,7 +8,7 @@ but writes down only those that a rule took. `merge` makes one list of both.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from iolab.harness.beside.wire.packet import Packet, flags_text
@@ -64,10 +64,9 @@ def merge(captured: Iterable[Record], decided: Sequence[Record]) -> list[Record]
     return sorted([*rows, *alone], key=lambda record: record.t)
 
 
-def told(verdict: Mapping[str, Any]) -> str:
+def told(rule: int, action: str, delay_ms: float | None = None) -> str:
     """A verdict in words: `dropped (rule 3)`, `100 ms (rule 1)`."""
-    done = _DONE.get(verdict["action"]) or f"{verdict['delay_ms']:g} ms"
-    return f"{done} (rule {verdict['rule']})"
+    return f"{_DONE.get(action) or f'{delay_ms:g} ms'} (rule {rule})"
 
 
 _DONE = {
