@@ -8,7 +8,7 @@ from pathlib import Path
 from iolab.harness.backends import declared
 from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
-from iolab.harness.pages import faults, gallery, models, results, scenarios, schemas
+from iolab.harness.pages import faults, gallery, models, records, results, scenarios, schemas
 from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
@@ -22,6 +22,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/scenarios.md": scenarios.page,
     "docs/faults.md": faults.page,
     "docs/gallery.md": gallery.page,
+    "docs/records.md": records.page,
     "docs/backends.md": _backends,
     "docs/results.md": results.page,
     "docs/manifest.schema.json": schemas.manifest,

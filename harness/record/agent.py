@@ -41,7 +41,7 @@ class Step(msgspec.Struct, kw_only=True):
 
 
 class Report(EventKind, kw_only=True, tag="ended"):
-    """How one connection fared: said when it has come to its end, and when reports are asked for.
+    """A `Report`: how one connection fared, when it has come to its end or its report is asked for.
 
     As `docs/protocol.md` has it; times are those of the clock.
     """

@@ -81,6 +81,24 @@ class TestRemoval:
     def test_one_that_lives_on(self) -> None:
         assert not_removed(row(client(0))).cause == "not removed"
 
+    @pytest.mark.parametrize(
+        ("fields", "cause"),
+        [
+            ({}, "not removed"),
+            ({"inode": 0, "owners": []}, "never accepted"),
+        ],
+    )
+    def test_a_name_is_no_cause(self, fields: dict[str, Any], cause: str) -> None:
+        for name in ("CLOSE-WAIT-asker", "never accepted", "is dead, yet descriptor"):
+            seen = Observed()
+            seen.group(name, must="nothing")
+            seen.report(f"{name}#0")
+            seen.snapshot("last", row(client(0), **fields))
+            seen.removal(client(0), held=False)
+            finding = finding_of(seen)
+            assert f"{name}#0 10.91.0.4:50000: ESTABLISHED" in evidence(finding)
+            assert finding.cause == cause
+
     def test_what_the_threads_were_doing(self) -> None:
         blocked = process(14, thread("sendto", fd=7, since_s=2.0))
         finding = not_removed(row(client(0)), processes=[blocked])

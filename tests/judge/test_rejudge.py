@@ -96,6 +96,48 @@ def test_what_is_no_record_of_a_playing_is_told_in_one_line(
     assert line.startswith(f"iolab: {path}: is not a record of a playing")
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ('"version":99', "was recorded with version 99; 1 can be read here"),
+        ('"version":"1"', "was recorded with version '1'; 1 can be read here"),
+        ('"other":1', "was recorded with no version; 1 can be read here"),
+    ],
+)
+def test_another_version_is_refused_in_one_line(
+    version: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save(passed(), tmp_path / "it.ndjson")
+    text = path.read_text()
+    assert text.count('"version":1') == 1
+    path.write_text(text.replace('"version":1', version))
+    assert main(["judge", str(path)]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"iolab: {path}: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"kind":"kept","peers":[]}', "the kind 'kept' is not known here"),
+        ('{"kind":"proof","claim":3,"held":true}', "Expected `str`, got `int` - at `$.claim`"),
+        ('{"kind":"proof","held":true}', "Object missing required field `claim`"),
+        ('{"event":"late","t":1.0}', "Object missing required field `late_s`"),
+        ('{"t":1.0}', "it has neither `kind` nor `event` nor `op`"),
+        ('{"kind":"proof",', "Expecting property name enclosed in double quotes: line 1 column 17"),
+    ],
+)
+def test_a_wrong_line_is_told_with_its_number(
+    line: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save(passed(), tmp_path / "it.ndjson")
+    number = len(path.read_text().splitlines()) + 1
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    assert main(["judge", str(path)]) == 2
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"iolab: {path}: line {number}: {told}")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.ndjson", ""])
 def test_what_is_not_there_is_told_in_one_line(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
