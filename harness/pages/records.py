@@ -17,7 +17,7 @@ HEAD = f"""\
 # What is recorded
 
 A playing is recorded as lines of JSON, one record a line (`runs/…/*.ndjson`), and judged from them
-alone: `python -m iolab judge RUN` gives the same verdicts again. The first record is a `scenario`
+alone: `iolab judge RUN` gives the same verdicts again. The first record is a `scenario`
 with `version` {VERSION}; a file with another one, or none, is refused.
 
 Every record has `t` (seconds of `CLOCK_MONOTONIC`) and `source`: the agent or probe that said it,

@@ -18,6 +18,7 @@ def not_yet(probe: Driver, condition: dict[str, Any]) -> str:
         probe.wait(condition, within_s=0)
     assert refused.value.answer["timeout"] is True
     assert "sockets" in refused.value.answer["last"]
+    assert str(refused.value).endswith(f"last seen: {refused.value.answer['seen']}")
     return str(refused.value)
 
 
