@@ -20,8 +20,11 @@ def test_any_user_may_read_a_subjects_files(tmp_path: Path) -> None:
         assert archive.getmember("secret").mode == 0o644
 
 
-def test_an_engine_that_is_not_there_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+@pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1"])
+def test_an_engine_that_is_not_there_is_told_in_one_line(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
     with pytest.raises(BackendUnavailable, match="nothing listens there; start the Docker") as told:
         engine.connect()
     assert "\n" not in str(told.value)

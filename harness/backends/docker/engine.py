@@ -65,13 +65,20 @@ def _reason(error: BaseException) -> str:
             "permission denied; add yourself to the group `docker` and log in again,"
             " or choose another backend"
         )
-    text = str(error)
     start = "start the Docker Engine, or choose another backend"
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError) or "refused" in text:
-        return f"nothing listens there; {start}"
-    if isinstance(error, TimeoutError) or "timed out" in text:
-        return f"no answer within {FIRST_ANSWER_S} s; {start}"
-    return f"{text.splitlines()[0]}; {start}"
+    for one in _behind(error):
+        if isinstance(one, FileNotFoundError | ConnectionRefusedError):
+            return f"nothing listens there; {start}"
+        if isinstance(one, TimeoutError):
+            return f"no answer within {FIRST_ANSWER_S} s; {start}"
+    return f"{str(error).splitlines()[0]}; {start}"
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it came from: the SDK wraps what the system said several times."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def explain(error: BaseException) -> str:
