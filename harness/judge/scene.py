@@ -88,8 +88,11 @@ class Scene:
         return [packet for packet in self.packets if peer in (packet.sender, packet.receiver)]
 
     def snapshot_at(self, t: float) -> Snapshot:
-        """The snapshot that was taken at that very moment."""
-        return next(one for one in self.snapshots if one.t == t)
+        """The snapshot that was taken at that very moment; RecordError if there is none."""
+        for one in self.snapshots:
+            if one.t == t:
+                return one
+        raise RecordError(f"no snapshot of the moment {t} is on record")
 
     def snapshot_before(self, t: float) -> Snapshot | None:
         """The last snapshot taken before `t`."""
