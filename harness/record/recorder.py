@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from iolab.harness.record.base import Record
+from iolab.harness.record.base import Record, RecordError
 from iolab.harness.record.lines import decoded, encoded
+
+# Of a line that is no record, so many bytes are shown.
+SHOWN = 100
 
 
 class Recorder:
@@ -39,7 +42,7 @@ class Recorder:
         """All so far. RecordError where a line that was heard is no record."""
         with self._lock:
             kept = self._kept[:]
-        return [decoded(one) if isinstance(one, bytes) else one for one in kept]
+        return [_read(one) if isinstance(one, bytes) else one for one in kept]
 
     def close(self) -> None:
         """Write the file."""
@@ -49,6 +52,13 @@ class Recorder:
                 for one in self._kept:
                     file.write(one if isinstance(one, bytes) else encoded(one))
                     file.write(b"\n")
+
+
+def _read(line: bytes) -> Record:
+    try:
+        return decoded(line)
+    except RecordError as error:
+        raise RecordError(f"what was heard is no record: {error}: {line[:SHOWN]!r}") from None
 
 
 def spliced(head: dict[str, Any], line: bytes) -> bytes:

@@ -15,7 +15,7 @@ from iolab.client import failure
 from iolab.harness.judge.owed import DEBTS, FAILURES
 from iolab.harness.pages import records as page
 from iolab.harness.record.agent import FailureKind
-from iolab.harness.record.base import Answer, Event, Record
+from iolab.harness.record.base import Answer, Event, Record, RecordError
 from iolab.harness.record.kinds import Must, Proof
 from iolab.harness.record.lines import ANSWERS, EVENTS, KINDS, decoded, encoded
 from iolab.harness.record.probe import Late
@@ -81,6 +81,18 @@ def test_what_was_heard_is_kept_word_for_word_and_read_as_a_type() -> None:
     assert isinstance(proof, Record)
     assert proof.source == "lab"
     assert proof.t > 0
+
+
+def test_what_is_no_record_is_told_in_one_line_with_who_said_it() -> None:
+    recorder = Recorder()
+    recorder.hear("actors", b'{"event":"late","t":2.0,"late_s":"much"}')
+    with pytest.raises(RecordError) as told:
+        recorder.records()
+    assert str(told.value).startswith(
+        "what was heard is no record: Expected `float`, got `str` - at `$.late_s`: "
+    )
+    assert "actors" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_every_failure_of_a_client_has_a_meaning() -> None:
