@@ -66,7 +66,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
-    # Workers begin in the user's folder, whose `select.py` is not Python's.
+    # Workers begin in the user's folder, whose `queue.py` is not Python's.
     for spec in specs:
         spec.python = f"{shlex.quote(sys.executable)} -P"
 

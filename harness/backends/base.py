@@ -132,7 +132,7 @@ class Pod(Node):
 
     @abstractmethod
     def start_probe(self) -> Process:
-        """Start `python -m iolab.probe` where it sees the subject's namespaces."""
+        """Start `python -m iolab.harness.beside.probe` where it sees the subject's namespaces."""
 
     def spawn_as(self, argv: Sequence[str], user: str) -> Process:
         """Start a helper of the probe's in its node as another user, "UID:GID".

@@ -52,7 +52,7 @@ def show(arguments: Sequence[str]) -> int:
 def _settings() -> list[str]:
     return [
         *("-c", os.devnull, "--rootdir", str(ROOT), "--noconftest"),
-        *("--assert", "plain", "--no-header"),
+        *("--assert", "plain", "--no-header", "-rN"),
         *("-o", f"cache_dir={cache() / 'pytest'}"),
         *("-p", "iolab.harness.conftest", "-p", "iolab.harness.cli.manifests"),
     ]

@@ -14,7 +14,7 @@ HEAD = """\
 <!-- Made by `python -m iolab docs` from harness/report/results.py; do not edit. -->
 # Results as JSON
 
-`pytest harness/ --results FILE.json` writes one object: the version of the format, the run, and a
+`iolab test --results FILE.json` writes one object: the version of the format, the run, and a
 record for each playing of a scenario. Every field is always there; `null` says that there is
 nothing to say. The file is UTF-8, and appears whole at the end of the run.
 [results.schema.json](results.schema.json) is its JSON Schema. JUnit (`--junitxml`) carries each

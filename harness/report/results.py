@@ -127,7 +127,7 @@ class Result(Struct, frozen=True, kw_only=True):
     observations: Annotated[
         tuple[str, ...],
         Meta(
-            description="For each attempt, the file of what was seen; `python -m iolab judge FILE` "
+            description="For each attempt, the file of what was seen; `iolab judge FILE` "
             "judges it again. Beside it lies a capture (`.pcapng`) of each failure."
         ),
     ] = ()

@@ -26,7 +26,7 @@ def _objection(label: str) -> str | None:
     id, slash, case = name.partition("/")
     entry = load_catalogue().get(id)
     if entry is None or rest or (quiet and not entry.quiet):
-        return "is not in the catalogue, as `pytest harness/ --list` prints it"
+        return "is not in the catalogue, as `iolab list` prints it"
     if slash and (not case or case not in entry.cases):
         return f"has no such case; there are: {', '.join(filter(None, entry.cases)) or 'none'}"
     cases = [entry.cases[case]] if slash else entry.cases.values()

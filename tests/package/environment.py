@@ -23,7 +23,7 @@ WITHIN_S = 120.0
 
 # What a user's folder may hold, and what would break us if it were taken for ours.
 TRAP = 'raise SystemExit(f"{__file__} was imported")\n'
-TRAPS = ("server.py", "client.py", "harness.py", "select.py", "conftest.py", "tests/__init__.py")
+TRAPS = ("server.py", "client.py", "socket.py", "queue.py", "conftest.py", "tests/__init__.py")
 SETTINGS = "[pytest]\naddopts = --no-such-option\n"
 
 ECHO = """

@@ -1,4 +1,4 @@
-"""The process that holds a worker's namespaces: `python -m iolab.backends.namespaces.holder`.
+"""The process that holds a worker's namespaces: `python -m iolab.….namespaces.holder`.
 
 Theory of operation. One holder a worker of the run makes every lab of that worker. It is two
 processes. The outer one has just entered the user namespace (when not root), and waits. The inner

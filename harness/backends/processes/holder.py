@@ -1,4 +1,4 @@
-"""The process below which a worker's labs run: `python -m iolab.backends.processes.holder`.
+"""The process below which a worker's labs run: `python -m iolab.harness.backends.processes.holder`.
 
 Theory of operation. One holder a worker of the run forks an init for each lab, which starts that
 lab's processes, the probe and the agents; the probe starts the subject:

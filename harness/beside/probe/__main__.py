@@ -1,4 +1,4 @@
-"""`python -m iolab.probe`: puts the parts together and runs until the harness is gone.
+"""`python -m iolab.harness.beside.probe`: puts the parts together, and runs until nobody listens.
 
 It ends at the end of its input, or by SIGTERM or SIGINT, and takes with it whatever it spawned.
 """

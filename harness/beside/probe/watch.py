@@ -24,7 +24,7 @@ Record = Mapping[str, Any]
 def main(arguments: Sequence[str]) -> int:
     """Watch the server on the port that is given until SIGTERM; a line whenever it changed."""
     if len(arguments) != 1 or not arguments[0].isdecimal():
-        print("usage: python -m iolab.probe.watch PORT", file=sys.stderr)
+        print("usage: python -m iolab.harness.beside.probe.watch PORT", file=sys.stderr)
         return 2
     probe = subprocess.Popen(
         [sys.executable, "-m", "iolab.harness.beside.probe"],
