@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from iolab.harness.judge import words
@@ -12,10 +12,12 @@ from iolab.harness.judge.promptness import halting, sluggish
 from iolab.harness.judge.scene import Scene, address
 from iolab.harness.judge.verdict import Finding, Level
 from iolab.harness.record.agent import Report
+from iolab.harness.record.base import Address
 from iolab.harness.record.kinds import (
     Deaf,
     Death,
     ListensOn,
+    Owed,
     Policy,
     Restart,
     SecondInstance,
@@ -83,7 +85,7 @@ def _scripts(scene: Scene) -> Iterator[Finding]:
         debt = DEBTS[group.must]
         reports = scene.reports_of(name)
         if debt.is_ended:
-            yield from _lost_replies(scene, name, reports, group.owed)
+            yield from _lost_replies(scene, name, reports, group.owed, _owed_by_then(scene, name))
             yield from _unkind_ends(name, reports)
         for kind, guilty in _by_kind(reports, debt).items():
             yield _shortfall(scene, name, kind, guilty, len(reports))
@@ -111,9 +113,17 @@ def _unready(scene: Scene, name: str, reports: list[Report]) -> Iterator[Finding
             yield replace(_shortfall(scene, name, kind, some, len(reports)), conditional=False)
 
 
-def _lost_replies(scene: Scene, name: str, reports: list[Report], owed: int) -> Iterator[Finding]:
+def _owed_by_then(scene: Scene, name: str) -> dict[Address | None, int]:
+    """The replies that were seen to be owed, by the peer."""
+    records = [record for record in scene.all(Owed) if record.group == name]
+    return dict(pair for record in records for pair in record.replies)
+
+
+def _lost_replies(
+    scene: Scene, name: str, reports: list[Report], least: int, owed: Mapping[Address | None, int]
+) -> Iterator[Finding]:
     """An end by the server, whatever its reason, must not take away replies that it owes."""
-    short = [report for report in reports if report.replies < owed]
+    short = [r for r in reports if r.replies < max(least, owed.get(r.local, 0))]
     if short:
         yield Finding(
             "reply",

@@ -230,6 +230,16 @@ class Lab:
         self.record(kinds.Trigger(groups=[group.name for group in groups]))
         return snapshot.t
 
+    def note_owed(self, group: Group) -> None:
+        """Put on record how many replies its connections are owed: whole messages that were read.
+
+        What lies unread in a socket was not accepted yet, and nobody owes a reply to it.
+        """
+        rows = {row.peer: row for row in self.probe.snapshot("owed").sockets if row.peer}
+        read = {peer: rows[peer].bytes_read if peer in rows else 0 for peer in group.peers()}
+        owed = [(peer, count // group.unit) for peer, count in read.items()]
+        self.record(kinds.Owed(group=group.name, replies=owed))
+
     def expect_removed(self, *groups: Group, by: Bound = AT_ONCE) -> bool:
         """The subject must let go of every connection of the groups by then."""
         gone = self.gone(*groups)["gone"]

@@ -40,6 +40,13 @@ class Group(Kind, kw_only=True, tag="group"):
     owed: int = 0
 
 
+class Owed(Kind, kw_only=True, tag="owed"):
+    """How many replies the subject owes by now, by the peer: those to messages that it has read."""
+
+    group: str
+    replies: list[tuple[Address, int]]
+
+
 class Target(Kind, kw_only=True, tag="target"):
     """Where the subject is reached."""
 

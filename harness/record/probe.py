@@ -29,7 +29,10 @@ class Unreadable(msgspec.Struct):
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One TCP socket; `owners`: (process, descriptor) of who holds it; queues in bytes."""
+    """One TCP socket; `owners`: (process, descriptor) of who holds it; queues and counts in bytes.
+
+    `bytes_received` is None where the kernel does not tell, as of a socket in TIME-WAIT.
+    """
 
     state: str
     local: Address | None
@@ -39,6 +42,12 @@ class Row(msgspec.Struct, kw_only=True):
     recv_q: int = 0
     send_q: int | None = 0
     age_s: float | None = None
+    bytes_received: int | None = None
+
+    @property
+    def bytes_read(self) -> int:
+        """What a process has taken of it; 0 if the kernel does not tell."""
+        return max(0, (self.bytes_received or 0) - self.recv_q)
 
     @property
     def was_never_accepted(self) -> bool:

@@ -55,6 +55,7 @@ def sigterm(lab: Lab) -> None:
     prove_owing(in_flight)
     lab.bystanders.leave()
     lab.trigger(in_flight)
+    lab.note_owed(in_flight)
     lab.life.stop("SIGTERM")
     deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
     lab.record(ListensOn(held=not lab.probe.sees(deaf, CLOSED_BY * grace.seconds)))

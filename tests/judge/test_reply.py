@@ -6,7 +6,7 @@ import pytest
 
 from iolab.harness.judge import Level
 from iolab.harness.record.agent import FailureKind
-from iolab.harness.record.kinds import NotShown, Policy, Unready
+from iolab.harness.record.kinds import NotShown, Owed, Policy, Unready
 from iolab.harness.record.probe import Packet, Packets
 from tests.judge.playing import SERVER, Observed, client, evidence, process, row, thread
 
@@ -262,6 +262,18 @@ def test_an_end_must_not_take_away_the_replies_that_are_owed() -> None:
         verdict = seen.judged().reply
         assert verdict.level is level
     assert verdict.findings[0].cause == "owed replies lost"
+
+
+def test_replies_to_what_was_read_before_the_end_are_owed_to_each_by_itself() -> None:
+    seen = Observed()
+    seen.group("over", must="ended", owed=1)
+    peers = [("10.91.0.3", 40_000 + k) for k in range(2)]
+    for k, peer in enumerate(peers):
+        seen.report(f"over#{k}", eof=101.0, replies=3, local=peer)
+    seen.add(Owed(group="over", replies=[(peers[0], 3), (peers[1], 4)]))
+    seen.end()
+    (finding,) = seen.judged().reply.findings
+    assert finding.summary.startswith("1 of 2 connections of over were ended and lost replies")
 
 
 def test_who_must_be_ended_and_is_not() -> None:
