@@ -19,6 +19,7 @@ from iolab.harness.record.kinds import HeldUp
 from iolab.harness.run.stage import Stage
 from iolab.harness.subject.manifest import load
 from tests.harness.broken import doubt_of, hopeless, instead, of_the_catalogue, once, play
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("_once")
 
@@ -32,7 +33,7 @@ def reads_everything(steps: list[Step]) -> list[Step]:
     """They read the whole reply before they say that they are ready."""
     reading = [step for step in steps if step != {"do": "read", "on": False}]
     ready = next(k for k, step in enumerate(reading) if step["do"] == "wait")
-    return [*reading[:ready], expect(), *reading[ready:]]
+    return [*reading[:ready], expect(within_s=PATIENCE_S), *reading[ready:]]
 
 
 def reads_at_once(steps: list[Step]) -> list[Step]:
