@@ -88,7 +88,8 @@ class TestAttempts:
             zip(outcome.files, outcome.attempts, strict=True), start=1
         ):
             assert judge(load(path)) == attempt
-            assert attempt.doubts == (f"the fault was not seen: number {number}",)
+            # The gravest comes first; a busy machine may add that some loop was late.
+            assert attempt.doubts[0] == f"the fault was not seen: number {number}"
 
     def test_the_first_that_is_known_counts(self, stage: Stage) -> None:
         played: list[None] = []

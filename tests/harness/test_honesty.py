@@ -198,7 +198,8 @@ def test_a_cable_that_the_backend_cannot_pull(
 
     monkeypatch.setattr(NamespaceNode, "unplug", unplug)
     told = doubt_of(play(stage, of_the_catalogue("vanish.cable")))
-    assert told == "the scenario could not go on: remote: still up"
+    # A busy machine may add that some loop was late.
+    assert "the scenario could not go on: remote: still up" in told.splitlines()
 
 
 def test_peers_that_do_not_vanish(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

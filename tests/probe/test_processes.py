@@ -223,7 +223,7 @@ def test_activity_of_a_sleeper_and_a_thinker(probe: Driver) -> None:
 
 def test_activity_tells_when_a_sleeper_was_awake_between_two_samples(probe: Driver) -> None:
     _, port = probe.subject("keep")
-    number = probe.send("activity", within_s=0.4, every_s=0.005)
+    number = probe.send("activity", within_s=1.0, every_s=0.005)
     probe.ask("snapshot")  # answered in order, so by now it is being sampled
     begun = time.monotonic()
     with connected(port, 1):
