@@ -177,9 +177,13 @@ class RunOptions(Struct, frozen=True, kw_only=True):
 
     subjects: Annotated[tuple[str, ...], Meta(description="The names of what was tested.")]
     ip: Annotated[tuple[Literal[4, 6], ...], Meta(description="The address families.")]
-    scale: Annotated[float, Meta(description="The factor on numbers and sizes (`--scale`).")]
+    scale: Annotated[int, Meta(description="How often what is repeated is repeated (`--scale`).")]
     only: Annotated[
-        str | None, Meta(description="What of the catalogue (`-k`); null: all of it.")
+        dict[str, tuple[str, ...]],
+        Meta(description="Of which subjects only some playings were asked for (`--only`)."),
+    ] = {}
+    keywords: Annotated[
+        str | None, Meta(description="What was chosen of all that (`-k`); null: everything.")
     ] = None
 
 

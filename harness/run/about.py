@@ -14,8 +14,8 @@ from iolab.harness.report.results import Machine, Run, RunOptions
 from iolab.harness.run.options import Options
 
 
-def about(options: Options, backend: Backend, only: str | None) -> Run:
-    """The run that begins now; `only` is what `-k` chose of the catalogue."""
+def about(options: Options, backend: Backend, keywords: str | None) -> Run:
+    """The run that begins now; `keywords` are those of `-k`."""
     return Run(
         date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         backend=backend.name,
@@ -30,7 +30,8 @@ def about(options: Options, backend: Backend, only: str | None) -> Run:
             subjects=tuple(subject.name for subject in options.subjects),
             ip=options.families,
             scale=options.scale,
-            only=only or None,
+            only={name: tuple(sorted(labels)) for name, labels in options.only.items()},
+            keywords=keywords or None,
         ),
     )
 

@@ -26,7 +26,7 @@ ABOUT = About(
     backend="namespaces",
     machine=Machine(kernel="Linux 6.18", architecture="x86_64", cores=2, python="3.11.2"),
     versions={"iolab": "0.1.0"},
-    options=RunOptions(subjects=("mine",), ip=(4,), scale=0.2, only="idle"),
+    options=RunOptions(subjects=("mine",), ip=(4,), scale=1, keywords="idle"),
 )
 
 MINE = Subject("mine", None, 9000, promises=Promises())

@@ -137,7 +137,7 @@ def test_results_say_what_was_run(run_of_all_kinds: Run, tmp_path: Path) -> None
             "python": "3.11.2",
         },
         "versions": {"iolab": "0.1.0"},
-        "options": {"subjects": ["mine"], "ip": [4], "scale": 0.2, "only": "idle"},
+        "options": {"subjects": ["mine"], "ip": [4], "scale": 1, "only": {}, "keywords": "idle"},
     }
 
 
@@ -212,7 +212,7 @@ def test_a_run_leaves_results_and_junit_that_agree(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     found = results.read(json_file)
     assert (found.run.backend, found.run.options.subjects) == ("processes", ("dying",))
-    assert found.run.options.only == "connect.one- or reply.binary-"
+    assert found.run.options.keywords == "connect.one- or reply.binary-"
     assert found.run.versions.keys() == {"iolab"}
     assert {one.scenario: (one.reply, one.passed) for one in found.results} == {
         "connect.one": ("FAILED", False),
