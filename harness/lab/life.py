@@ -33,7 +33,11 @@ class Life:
         return self._pod.start_subject(self._lab.probe.channel)
 
     def start_again(self) -> None:
-        """Start the subject anew in place; it must listen at once, and serve new bystanders."""
+        """Start the subject anew in place; it must listen at once, and serve new bystanders.
+
+        As at the first start it is ready when it listens where its clients come to; who listened
+        there before the start, and still does, does not count.
+        """
         lab = self._lab
         begun = time.monotonic()
         old = lab.probe.listeners()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.beside.probe.view import Endpoint
 
 Record = dict[str, Any]
 
@@ -27,10 +28,12 @@ FOLLOW_WITHIN_S = 1.0
 class ProbeHandle:
     """What a lab asks of its probe. Everything asked and answered is recorded by the channel."""
 
-    def __init__(self, channel: Channel, port: int) -> None:
+    def __init__(self, channel: Channel, host: str, port: int) -> None:
+        """`host` and `port` are where the subject's clients come to."""
         self.channel = channel
         self.request = channel.request
         self._port = port
+        self._door = Endpoint(port, host)
 
     def snapshot(self, label: str) -> Record:
         """The probe's snapshot, recorded under the label."""
@@ -77,15 +80,29 @@ class ProbeHandle:
         return snapshot["t"], sum(one["cpu_s"] + one["queued_s"] for one in living)
 
     def survivors(self) -> tuple[list[Record], list[int]]:
-        """Processes that outlive the subject's main process; which of them hold its listener."""
+        """Processes that outlive the subject's main process; which of them hold its listener.
+
+        A listener of their own on another port is their own affair.
+        """
         if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
             return [], []
         snapshot = self.snapshot("survivors")
-        return list(snapshot["processes"]), sorted(_listeners(snapshot))
+        return list(snapshot["processes"]), sorted(holders(self.listeners_in(snapshot)))
 
     def listeners(self) -> set[int]:
-        """The processes of the subject that hold a listener."""
-        return _listeners(self.snapshot("listeners"))
+        """The processes of the subject that hold a listener which its clients come to."""
+        return holders(self.listeners_in(self.snapshot("listeners")))
+
+    def listeners_in(self, snapshot: Record) -> list[Record]:
+        """The listening sockets of a snapshot that the subject's clients come to.
+
+        A subject may have others, for its statistics or for a process of its own.
+        """
+        return [
+            row
+            for row in snapshot["sockets"]
+            if row["state"] == "LISTEN" and self._door.hears(tuple(row["local"]), row["v6only"])
+        ]
 
     def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
         """Whether a rule of the wire has taken so many packets in time."""
@@ -111,7 +128,6 @@ class ProbeHandle:
         return base64.b64decode(self.request("save")["pcap"])
 
 
-def _listeners(snapshot: Record) -> set[int]:
-    return {
-        pid for row in snapshot["sockets"] if row["state"] == "LISTEN" for pid, _ in row["owners"]
-    }
+def holders(rows: Iterable[Record]) -> set[int]:
+    """The processes of the subject that hold one of these sockets open."""
+    return {pid for row in rows for pid, _ in row["owners"]}

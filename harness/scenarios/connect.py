@@ -111,7 +111,7 @@ def concurrent(lab: Lab) -> None:
 def burst_over_backlog(lab: Lab) -> None:
     snapshot = lab.probe.snapshot("backlog")
     # Workers may have a listener each, among which the kernel deals out whoever comes.
-    queues = [row["send_q"] for row in snapshot["sockets"] if row["state"] == "LISTEN"]
+    queues = [row["send_q"] for row in lab.probe.listeners_in(snapshot)]
     overflows = snapshot["counters"]["ListenOverflows"]
     lab.hush()
     count = sum(queues) + 50 * len(queues)
