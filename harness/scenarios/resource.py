@@ -362,7 +362,7 @@ def frozen_server(lab: Lab) -> None:
     stopped = lab.inject(StopSubject())
     waiting.go()
     # Longer than its idle timers, if they are short: they have run out when it goes on.
-    lab.let_pass(max(2.0, min(4.0, 1.2 * (lab.promised("idle_timeout_s").seconds))))
+    lab.let_pass(max(2.0, min(4.0, 1.2 * (lab.promises.idle_timeout_s or 0.0))))
     lab.heal(stopped)
     waiting.ended(within_s=20)
     lab.expect_removed(waiting)
