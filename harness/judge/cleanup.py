@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from iolab.harness.judge import hunger, words
 from iolab.harness.judge.cookies import made_of_cookies
+from iolab.harness.judge.death import went_to_background
 from iolab.harness.judge.scene import Record, Scene
-from iolab.harness.judge.verdict import Finding, Level
+from iolab.harness.judge.verdict import IN_THE_BACKGROUND, Finding, Level
 
 # A count that grows by at least this share of the connections of each round, round after round, is
 # a leak; a pool or a cache stops growing.
@@ -35,6 +36,9 @@ MEMORY_NOISE = 1 << 20
 
 def judge_cleanup(scene: Scene) -> list[Finding]:
     """All findings on cleanup."""
+    if any(went_to_background(death) for death in scene.of_kind("death")):
+        left = "the server has put itself into the background, and nothing was asked of it there"
+        return [Finding("cleanup", Level.UNKNOWN, IN_THE_BACKGROUND, left)]
     if scene.of_kind("death"):
         # The kernel closed everything with the process: nothing can be said of its cleanup.
         return [

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import median
 
 from iolab.harness.judge import words
+from iolab.harness.judge.death import judge_death
 from iolab.harness.judge.hunger import hunger
 from iolab.harness.judge.promptness import halting, sluggish
 from iolab.harness.judge.scene import Record, Scene, address
@@ -61,7 +62,7 @@ CAUSES = {
 
 def judge_reply(scene: Scene) -> list[Finding]:
     """All findings on replies."""
-    death = list(_death(scene))
+    death = list(judge_death(scene))
     others = [
         *_scripts(scene),
         *_bystanders(scene),
@@ -77,41 +78,6 @@ def judge_reply(scene: Scene) -> list[Finding]:
         # What a dead server did not answer is not a second bug.
         others = [f for f in others if f.cause == "wrong bytes"]
     return death + others
-
-
-def _death(scene: Scene) -> Iterator[Finding]:
-    """An early end of the server, told apart from a server that is silent."""
-    for deaf in scene.of_kind("deaf"):
-        near = scene.snapshot_before(deaf["t"])
-        listening = [
-            row for row in (near or {"sockets": []})["sockets"] if row["state"] == "LISTEN"
-        ]
-        where = ", ".join(address(row["local"]) for row in listening) or "nowhere"
-        what = f"it did not listen on port {deaf['port']} within {deaf['within_s']:.0f} s"
-        if deaf["elsewhere"]:
-            wanted = address(scene.header["target"])
-            what = f"it listens where no client comes to: {where}, not {wanted}"
-        yield Finding(
-            "reply",
-            Level.FAILED,
-            "not listening",
-            what,
-            (f"it listens {where}", *words.threads(scene, near), *words.log_tail(scene.end)),
-            conditional=False,
-        )
-    for record in scene.of_kind("unstartable"):
-        why = f"its command cannot be started: {record['error']}"
-        yield Finding("reply", Level.FAILED, "does not start", why, timed=False, conditional=False)
-    for death in scene.of_kind("death"):
-        yield Finding(
-            "reply",
-            Level.FAILED,
-            "died",
-            f"the server ended by itself: {words.exit_status(death['status'])}",
-            tuple(words.log_tail(scene.end, lines=12)),
-            timed=False,
-            conditional=False,
-        )
 
 
 def _scripts(scene: Scene) -> Iterator[Finding]:

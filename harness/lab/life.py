@@ -32,6 +32,10 @@ class Life:
         """Start the subject's command once more, beside the one that runs."""
         return self._pod.start_subject(self._lab.probe.channel)
 
+    def has_ended(self) -> bool:
+        """Whether its main process was started, and has ended."""
+        return self.process is not None and self.process.wait(0) is not None
+
     def start_again(self) -> None:
         """Start the subject anew in place; it must listen at once, and serve new bystanders.
 

@@ -84,10 +84,28 @@ class ProbeHandle:
 
         A listener of their own on another port is their own affair.
         """
-        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
-            return [], []
-        snapshot = self.snapshot("survivors")
+        snapshot = self._outliving()
         return list(snapshot["processes"]), sorted(holders(self.listeners_in(snapshot)))
+
+    def left_behind(self) -> list[Record]:
+        """`pid` and `name` of what outlives its main process, and where each of them `listens`."""
+        snapshot = self._outliving()
+        heard = [row for row in snapshot["sockets"] if row["state"] == "LISTEN"]
+        return [
+            {
+                "pid": process["pid"],
+                "name": process["name"],
+                "listens": [row["local"] for row in heard if process["pid"] in holders([row])],
+            }
+            for process in snapshot["processes"]
+            if process["state"] != "Z"
+        ]
+
+    def _outliving(self) -> Record:
+        """The subject when all that follows its main process has had the time to."""
+        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
+            return {"processes": [], "sockets": []}
+        return self.snapshot("survivors")
 
     def listeners(self) -> set[int]:
         """The processes of the subject that hold a listener which its clients come to."""

@@ -12,6 +12,8 @@ or `lab` for what the harness itself did. Records of agents and probe are theirs
 | `bystanders` | the healthy clients have connected; their `groups` |
 | `deaf` | the subject did not listen in time; `elsewhere`: not where its clients come to |
 | `unstartable` | the subject's command cannot be started |
+| `astray` | these `words` of its command name files that are not in the `folder` in which it runs |
+| `death` | the subject ended by itself, and what it `left` goes on: who, and where it `listens` |
 | `trigger` | from here on the subject must act; in a quiet playing nobody speaks any more |
 | `unready` | a group did not come to where the scenario wanted it before it began |
 | `survivors` | processes of the subject that outlived its main process |
