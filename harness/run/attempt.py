@@ -17,8 +17,8 @@ from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.probe import FOLLOW_WITHIN_S, Record
 from iolab.harness.lab.steps import ask, close, connect
+from iolab.harness.places import ROOT
 from iolab.harness.record.recorder import Recorder
-from iolab.harness.run.options import ROOT
 
 if TYPE_CHECKING:
     from iolab.harness.scenarios.playing import Playing

@@ -57,17 +57,17 @@ class Subject:
         There it runs, having no `files`: who wrote the manifest meant the folder that it is in. A
         program given by a relative path that is not there is such a word, too.
         """
-        if self.is_ours and self.manifest is not None:
-            beside = self.manifest.resolve().parent
-            relative = "/" in self.command[0] and not os.path.isabs(self.command[0])
-            program = self.command[0] if relative else None
-            return tuple(
-                word
-                for word in self.command
-                if not os.path.exists(folder / word)
-                and (word == program or os.path.isfile(beside / word))
-            )
-        return ()
+        if self.files is not None or self.image is not None or self.manifest is None:
+            return ()
+        beside = self.manifest.resolve().parent
+        relative = "/" in self.command[0] and not os.path.isabs(self.command[0])
+        program = self.command[0] if relative else None
+        return tuple(
+            word
+            for word in self.command
+            if not os.path.exists(folder / word)
+            and (word == program or os.path.isfile(beside / word))
+        )
 
     @property
     def takes_any_port(self) -> bool:
