@@ -41,6 +41,7 @@ class _Play:
 class _Go:
     signal: Name
     group: Name | None = None
+    count: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Agent:
 
     def _go(self, op: _Go, answer: Answer) -> None:
         groups = self._groups.values() if op.group is None else [self._group(op.group, "go")]
-        answer(released=sum(group.go(op.signal) for group in groups))
+        answer(released=sum(group.go(op.signal, op.count) for group in groups))
 
     def _await(self, op: _Await, answer: Answer) -> None:
         group = self._group(op.group, "await")

@@ -79,7 +79,7 @@ def _wait(player: "Player", step: script.Wait) -> Course:
     if stage.is_released(step.go):
         return
     stage.hold(player, step.go)
-    yield from _rest(player, lambda: stage.is_released(step.go))
+    yield from _rest(player, lambda: not stage.holds(player, step.go))
 
 
 def _hang(player: "Player", step: script.Hang) -> Course:

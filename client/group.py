@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from .loop import Alarm
 from .player import Player, Setting
@@ -57,7 +58,7 @@ class Group:
         self._event = event
         self._reached: Counter[str] = Counter()
         self._released: set[str] = set()
-        self._held: dict[str, list[Player]] = {}
+        self._held: dict[str, dict[Player, None]] = {}  # by signal, in the order of their coming
         self._settled: set[Player] = set()
         self._watches: list[_Watch] = []
 
@@ -86,13 +87,20 @@ class Group:
         self._reached["ended"] -= 1
         player.resume()
 
-    def go(self, signal: str) -> int:
-        """Let go who waits for `signal`, now and later; how many were waiting."""
-        self._released.add(signal)
-        held = self._held.pop(signal, [])
-        for player in held:
+    def go(self, signal: str, count: int | None = None) -> int:
+        """Let go who waits for `signal`, now and later; how many were waiting.
+
+        With a `count` so many of those who wait now, in the order in which they came to wait.
+        """
+        held = self._held.get(signal, {})
+        going = list(islice(held, count))
+        if count is None:
+            self._released.add(signal)
+        for player in going:
+            del held[player]
+        for player in going:
             player.resume()
-        return len(held)
+        return len(going)
 
     def rest(self) -> None:
         """Let repeating players rest between two rounds."""
@@ -156,7 +164,10 @@ class Group:
         return signal in self._released
 
     def hold(self, player: Player, signal: str) -> None:
-        self._held.setdefault(signal, []).append(player)
+        self._held.setdefault(signal, {})[player] = None
+
+    def holds(self, player: Player, signal: str) -> bool:
+        return player in self._held[signal]
 
     def connected(self, player: Player) -> None:
         connection = player.connection

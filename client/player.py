@@ -35,7 +35,10 @@ class Stage(Protocol):
         """Whether steps that wait for `signal` are let go."""
 
     def hold(self, player: "Player", signal: str) -> None:
-        """The player waits to be resumed once `signal` is released."""
+        """The player waits to be resumed once `signal` is released, for all or for it alone."""
+
+    def holds(self, player: "Player", signal: str) -> bool:
+        """Whether it waits still."""
 
     def connected(self, player: "Player") -> None:
         """A connection of the player is established."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
         path = config.stash[runner.OPTIONS].results if runner.OPTIONS in config.stash else None
-        summary = Summary(path, config.stash.get(runner.RUN, None))
+        summary = Summary(path, config.stash.get(runner.RUN, None), runner.observations)
         config.pluginmanager.register(summary, "iolab-summary")
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Dir | None:
     return collection.collect_folder(path, parent)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[runner.SESSION] = session
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
@@ -65,8 +68,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
-    # Workers begin in the user's folder, whose `queue.py` is not Python's.
+@pytest.hookimpl(tryfirst=True)  # before the terminal has told how many there are
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    runner.spare_workers(config, specs)
+    # Workers begin in the user's folder, whose `select.py` is not Python's.
     for spec in specs:
         spec.python = f"{shlex.quote(sys.executable)} -P"
 

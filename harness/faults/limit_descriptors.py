@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from iolab.harness.backends.channel import Refused
 from iolab.harness.faults.registry import register
 from iolab.harness.lab.fault import Fault, Seen, Unproven
+from iolab.harness.lab.probe import holders
 
 if TYPE_CHECKING:
     from iolab.harness.lab.lab import Lab
@@ -34,12 +35,14 @@ class LimitDescriptors(Fault):
 
     def inject(self, lab: Lab) -> Seen:
         snapshot = lab.probe.snapshot("before the limit")
-        listening = {pid for row in snapshot.listeners for pid, _ in row.owners}
+        listening = holders(lab.probe.listeners_in(snapshot))
         limits = {
             process.pid: limit_for({int(fd) for fd in process.fds}, self.spare)
             for process in snapshot.processes
             if process.pid in listening
         }
+        if not limits:
+            raise Unproven("limit-descriptors: no process of the subject accepts")
         before: dict[str, int] = {}
         for pid, limit in limits.items():
             before |= set_limit(lab, limit, pids=[pid])

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from iolab.harness.judge import hunger, leftovers, words
 from iolab.harness.judge.cookies import made_of_cookies
+from iolab.harness.judge.death import went_to_background
 from iolab.harness.judge.leftovers import Leftover
 from iolab.harness.judge.scene import Scene
-from iolab.harness.judge.verdict import Finding, Level
+from iolab.harness.judge.verdict import IN_THE_BACKGROUND, Finding, Level
 from iolab.harness.record.kinds import (
     Calm,
     Deaf,
@@ -46,6 +47,9 @@ MEMORY_NOISE = 1 << 20
 
 def judge_cleanup(scene: Scene) -> list[Finding]:
     """All findings on cleanup."""
+    if any(went_to_background(death) for death in scene.all(Death)):
+        left = "the server has put itself into the background, and nothing was asked of it there"
+        return [Finding("cleanup", Level.UNKNOWN, IN_THE_BACKGROUND, left)]
     if scene.has(Death):
         # The kernel closed everything with the process: nothing can be said of its cleanup.
         return [

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from iolab.harness.judge import words
+from iolab.harness.judge.death import judge_death
 from iolab.harness.judge.owed import DEBTS, FAILURES, Debt, Shortfall
 from iolab.harness.judge.patience import bystanders
 from iolab.harness.judge.promptness import halting, sluggish
-from iolab.harness.judge.scene import Scene, address
+from iolab.harness.judge.scene import Scene
 from iolab.harness.judge.verdict import Finding, Level
 from iolab.harness.record.agent import Report
 from iolab.harness.record.base import Address
 from iolab.harness.record.kinds import (
-    Deaf,
-    Death,
     ListensOn,
     Owed,
     Policy,
@@ -23,13 +22,12 @@ from iolab.harness.record.kinds import (
     SecondInstance,
     Survivors,
     Unready,
-    Unstartable,
 )
 
 
 def judge_reply(scene: Scene) -> list[Finding]:
     """All findings on replies."""
-    death = list(_death(scene))
+    death = list(judge_death(scene))
     others = [
         *_scripts(scene),
         *bystanders(scene),
@@ -44,38 +42,6 @@ def judge_reply(scene: Scene) -> list[Finding]:
         # What a dead server did not answer is not a second bug.
         others = [f for f in others if f.cause == "wrong bytes"]
     return death + others
-
-
-def _death(scene: Scene) -> Iterator[Finding]:
-    """An early end of the server, told apart from a server that is silent."""
-    for deaf in scene.all(Deaf):
-        near = scene.snapshot_before(deaf.t)
-        listening = near.listeners if near else []
-        where = ", ".join(address(row.local) for row in listening) or "nowhere"
-        what = f"it did not listen on port {deaf.port} within {deaf.within_s:.0f} s"
-        if deaf.elsewhere:
-            what = f"it listens where no client comes to: {where}, not {address(scene.target)}"
-        yield Finding(
-            "reply",
-            Level.FAILED,
-            "not listening",
-            what,
-            (f"it listens {where}", *words.threads(scene, near), *words.log_tail(scene.end)),
-            conditional=False,
-        )
-    for record in scene.all(Unstartable):
-        why = f"its command cannot be started: {record.error}"
-        yield Finding("reply", Level.FAILED, "does not start", why, timed=False, conditional=False)
-    for death in scene.all(Death):
-        yield Finding(
-            "reply",
-            Level.FAILED,
-            "died",
-            f"the server ended by itself: {words.exit_status(death.status)}",
-            tuple(words.log_tail(scene.end, lines=12)),
-            timed=False,
-            conditional=False,
-        )
 
 
 def _scripts(scene: Scene) -> Iterator[Finding]:

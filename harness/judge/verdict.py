@@ -28,6 +28,12 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
+IN_THE_BACKGROUND = "in the background"
+
+# What is a matter of the subject and meets every scenario alike: a report tells it once.
+OF_THE_SUBJECT = frozenset({IN_THE_BACKGROUND, "does not start", "not listening"})
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing found, with its evidence.

@@ -129,6 +129,8 @@ def thread_doing(
         row = rows.get((process.pid, thread.fd))
         if row is not None and row.state == LISTEN:
             text += ", the listener"
+            if row.local and scene.target and row.local[1] != scene.target[1]:
+                text += f" of {address(row.local)}"
         elif row is not None:
             text += f", the connection of {scene.name_of(row.peer)}"
         else:

@@ -49,9 +49,11 @@ class Group:
         """Whether all of them come to the end of their steps."""
         return self.reached("ended", within_s)
 
-    def go(self, signal: str = "go") -> float:
-        """Release the steps that wait for the signal; when that was."""
-        return float(self.client.channel.request("go", group=self.name, signal=signal)["t"])
+    def go(self, signal: str = "go", count: int | None = None) -> float:
+        """Release the steps that wait for the signal, or so many of them; when that was."""
+        which = {} if count is None else {"count": count}
+        answer = self.client.channel.request("go", group=self.name, signal=signal, **which)
+        return float(answer["t"])
 
     def finish(self, within_s: float = 15.0) -> None:
         """Repeating steps end after the round under way; returns when all have ended."""

@@ -71,7 +71,7 @@ class Lab:
         self.faults: list[Fault] = []
         self._declared = faults
         self._restless = False
-        self.probe = ProbeHandle(self._channel("probe", nodes.pod.start_probe()), nodes.pod.port)
+        self.probe = ProbeHandle(self._channel("probe", nodes.pod.start_probe()), *self.target)
         self.life = Life(self)
         self.bystanders = Bystanders(self, must_wait=others_wait)
         self._known: dict[str, list[int]] = {}

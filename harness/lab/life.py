@@ -45,8 +45,16 @@ class Life:
         """Start the subject's command once more, beside the one that runs."""
         return self._pod.start_subject(self._lab.probe.channel)
 
+    def has_ended(self) -> bool:
+        """Whether its main process was started, and has ended."""
+        return self.process is not None and self.process.wait(0) is not None
+
     def start_again(self) -> None:
-        """Start the subject anew in place; it must listen at once, and serve new bystanders."""
+        """Start the subject anew in place; it must listen at once, and serve new bystanders.
+
+        As at the first start it is ready when it listens where its clients come to; who listened
+        there before the start, and still does, does not count.
+        """
         lab = self._lab
         begun = time.monotonic()
         old = lab.probe.listeners()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from iolab.harness.backends.channel import Channel, Refused
+from iolab.harness.beside.probe.view import Endpoint
 from iolab.harness.record.base import Address
-from iolab.harness.record.kinds import Afterwards
-from iolab.harness.record.probe import Packets, Process, Snapshot
+from iolab.harness.record.kinds import Afterwards, Left
+from iolab.harness.record.probe import Packets, Process, Row, Snapshot
 
 # Between two looks at a subject that keeps a bystander waiting.
 LOOK_AGAIN_S = 0.3
@@ -27,10 +28,12 @@ FOLLOW_WITHIN_S = 1.0
 class ProbeHandle:
     """What a lab asks of its probe. Everything asked and answered is recorded by the channel."""
 
-    def __init__(self, channel: Channel, port: int) -> None:
+    def __init__(self, channel: Channel, host: str, port: int) -> None:
+        """`host` and `port` are where the subject's clients come to."""
         self.channel = channel
         self.request = channel.request
         self._port = port
+        self._door = Endpoint(port, host)
 
     def snapshot(self, label: str) -> Snapshot:
         """The probe's snapshot, recorded under the label."""
@@ -76,15 +79,54 @@ class ProbeHandle:
         return snapshot.t, sum(one.ran_s + one.waited_s for one in living)
 
     def survivors(self) -> tuple[list[Process], list[int]]:
-        """Processes that outlive the subject's main process; which of them hold its listener."""
-        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
+        """Processes that outlive the subject's main process; which of them hold its listener.
+
+        A listener of their own on another port is their own affair.
+        """
+        snapshot = self._outliving()
+        if snapshot is None:
             return [], []
-        snapshot = self.snapshot("survivors")
-        return snapshot.processes, sorted(_listeners(snapshot))
+        return snapshot.processes, sorted(holders(self.listeners_in(snapshot)))
+
+    def left_behind(self) -> list[Left]:
+        """What outlives the subject's main process, and where each of them listens."""
+        snapshot = self._outliving()
+        if snapshot is None:
+            return []
+        return [
+            Left(
+                pid=process.pid,
+                name=process.name,
+                listens=[
+                    row.local
+                    for row in snapshot.listeners
+                    if row.local and process.pid in holders([row])
+                ],
+            )
+            for process in snapshot.processes
+            if not process.is_zombie
+        ]
+
+    def _outliving(self) -> Snapshot | None:
+        """What goes on when all had the time to follow the main process; None if all did."""
+        if self.sees({"exited": {}}, within_s=FOLLOW_WITHIN_S):
+            return None
+        return self.snapshot("survivors")
 
     def listeners(self) -> set[int]:
-        """The processes of the subject that hold a listener."""
-        return _listeners(self.snapshot("listeners"))
+        """The processes of the subject that hold a listener which its clients come to."""
+        return holders(self.listeners_in(self.snapshot("listeners")))
+
+    def listeners_in(self, snapshot: Snapshot) -> list[Row]:
+        """The listening sockets of a snapshot that the subject's clients come to.
+
+        A subject may have others, for its statistics or for a process of its own.
+        """
+        return [
+            row
+            for row in snapshot.listeners
+            if row.local and self._door.hears(row.local, row.v6only)
+        ]
 
     def rule_took(self, rule: int, packets: int = 1, within_s: float = 5.0) -> bool:
         """Whether a rule of the wire has taken so many packets in time."""
@@ -110,5 +152,6 @@ class ProbeHandle:
         return base64.b64decode(self.request("save")["pcap"])
 
 
-def _listeners(snapshot: Snapshot) -> set[int]:
-    return {pid for row in snapshot.listeners for pid, _ in row.owners}
+def holders(rows: Iterable[Row]) -> set[int]:
+    """The processes of the subject that hold one of these sockets open."""
+    return {pid for row in rows for pid, _ in row.owners}

@@ -89,7 +89,7 @@ def _words(hint: Any) -> str:
         return " or ".join(f"`{value}`" for value in inside)
     if origin in (Union, types.UnionType):
         return " or ".join(_words(one) for one in inside)
-    if origin is list:
+    if origin is list or (origin is tuple and inside[1:] == (...,)):
         return f"list of {_words(inside[0])}"
     if origin is tuple:
         return f"[{', '.join(_words(one) for one in inside)}]"

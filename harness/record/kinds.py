@@ -81,6 +81,13 @@ class Unstartable(Kind, kw_only=True, tag="unstartable"):
     error: str
 
 
+class Astray(Kind, kw_only=True, tag="astray"):
+    """These words of the subject's command name files that are not in the folder it runs in."""
+
+    words: list[str]
+    folder: str
+
+
 class Trigger(Kind, kw_only=True, tag="trigger"):
     """From here on the subject must act; in a quiet playing nobody speaks any more."""
 
@@ -259,10 +266,19 @@ class SecondInstance(Kind, kw_only=True, tag="second"):
     listens: bool
 
 
+class Left(msgspec.Struct, kw_only=True):
+    """A process that goes on when the subject's command has ended, and where it listens."""
+
+    pid: int
+    name: str
+    listens: list[Address]
+
+
 class Death(Kind, kw_only=True, tag="death"):
-    """The subject has ended by itself."""
+    """The subject has ended by itself; `left`: what it started, and what goes on."""
 
     status: int
+    left: tuple[Left, ...] = ()
 
 
 class End(Kind, kw_only=True, tag="end"):

@@ -43,6 +43,7 @@ class Row(msgspec.Struct, kw_only=True):
     send_q: int | None = 0
     age_s: float | None = None
     bytes_received: int | None = None
+    v6only: bool | None = None
 
     @property
     def bytes_read(self) -> int:

@@ -1,9 +1,12 @@
-"""The table at the end of a run: a row a scenario, and under each failure its evidence in words."""
+"""The table at the end of a run: a row a scenario, and under it each failure with its evidence.
+
+That is where a failure is told, once: in pytest's own list of them it has one line.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iolab.harness.judge import SIDES, Level
+from iolab.harness.judge.verdict import OF_THE_SUBJECT
 from iolab.harness.report import results
 from iolab.harness.report.results import BY_NATURE, Result, Run
 
@@ -34,12 +38,19 @@ WIDTH = 160
 class Summary:
     """A plugin of the run's main process: collects every playing, prints the table, writes JSON.
 
-    The JSON goes to `path`, if there is one, and tells of `run`.
+    The JSON goes to `path`, if there is one, and tells of `run`; `observations` says where they
+    are, once something was played.
     """
 
-    def __init__(self, path: Path | None = None, run: Run | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        run: Run | None = None,
+        observations: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._path = path
         self._run = run
+        self._observations = observations
         self.rows: list[Result] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -47,6 +58,8 @@ class Summary:
             row = Result.of_properties(report.user_properties)
             if row is not None:
                 self.rows.append(row)
+                if report.failed and row.observations:  # and no harness that broke off
+                    report.longrepr = Told(report.longrepr)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.rows:
@@ -62,8 +75,22 @@ class Summary:
         console.print(table(self.rows, console.width))
         for line in summary_lines(self.rows):
             console.print(line, soft_wrap=True)
+        observations = self._observations()
+        if observations:
+            console.print(escape(observations), soft_wrap=True)
         if self._path is not None and self._run is not None:
             results.write(self._path, self._run, self.rows)
+
+
+class Told(str):
+    """A failure in words, whole for JUnit, of which a terminal shows the heart: the rest follows.
+
+    pytest's reports are text where they are written, and `toterminal` where they are shown.
+    """
+
+    def toterminal(self, writer: Any) -> None:
+        head, *found = [line for line in self.splitlines() if not line.startswith(" ")]
+        writer.line("; ".join(found[:1]) or head)
 
 
 def table(rows: Sequence[Result], width: int = WIDTH) -> Table:
@@ -116,8 +143,10 @@ def summary_lines(rows: Sequence[Result]) -> list[str]:
             where = [row.scenario for row in failed if cause in _causes(row)]
             also = f" and {len(where) - 3} more" if len(where) > 3 else ""
             lines.append(f"  {escape(cause)}: in {count} ({escape(', '.join(where[:3]))}{also})")
-    for row in failed:
+    for row, alike in _told_once(failed):
         lines.append(f"\n[bold]{escape(row.scenario)}[/] against {escape(row.subject)}")
+        if alike:
+            lines[-1] += f", and {alike} more"
         for finding in row.findings:
             style = STYLES[finding.level]
             lines.append(
@@ -137,6 +166,18 @@ def summary_lines(rows: Sequence[Result]) -> list[str]:
                 why = f": {'; '.join(doubts)}" if doubts else ""
                 lines.append(f"  {escape(row.scenario)}: {level}{escape(why)}")
     return lines
+
+
+def _told_once(failed: Sequence[Result]) -> Iterator[tuple[Result, int]]:
+    """Each failure, and how many others say the same of the subject as a whole."""
+    kinds = [(row.subject, row.ip, *sorted(_causes(row) & OF_THE_SUBJECT)) for row in failed]
+    told = set()
+    for row, kind in zip(failed, kinds, strict=True):
+        if len(kind) == 2:
+            yield row, 0
+        elif kind not in told:
+            told.add(kind)
+            yield row, kinds.count(kind) - 1
 
 
 def _causes(row: Result) -> set[str]:

@@ -15,7 +15,9 @@ from iolab.harness.lab.bystanders import NODE
 from iolab.harness.lab.clients import Group
 from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
+from iolab.harness.lab.probe import FOLLOW_WITHIN_S
 from iolab.harness.lab.steps import ask, close, connect
+from iolab.harness.places import ROOT
 from iolab.harness.record import kinds
 from iolab.harness.record.recorder import Recorder
 
@@ -56,6 +58,7 @@ class Attempt:
         self.playing = playing
         self.sees_packets = sees_packets
         self._sizes: list[int] = []
+        self._left: list[kinds.Left] = []
         by_nature = playing.by_nature
         self.lab = Lab(
             nodes,
@@ -95,6 +98,7 @@ class Attempt:
             if refused.answer.get("field") != COMMAND:
                 raise
             self.lab.record(kinds.Unstartable(error=str(refused.answer["error"])))
+            self._look_for_files()
             return False
         # Meanwhile the first clients come up.
         for name in (NODE, "actors"):
@@ -104,9 +108,23 @@ class Attempt:
             if self.lab.probe.sees({"listening": self.lab.port}, START_LOOK_S):
                 return self._is_reachable()
             if process.wait(0) is not None:
+                self._look_for_files()
+                self._await_background()
                 return False
         self.lab.record(kinds.Deaf(within_s=within, port=self.lab.port, elsewhere=False))
         return False
+
+    def _look_for_files(self) -> None:
+        """Put on record which files of its command are not where it runs."""
+        words = self.playing.subject.astray(ROOT)
+        if words:
+            self.lab.record(kinds.Astray(words=list(words), folder=str(ROOT)))
+
+    def _await_background(self) -> None:
+        """What the subject has left behind may take a moment until it listens."""
+        probe = self.lab.probe
+        if not probe.sees({"exited": {}}, FOLLOW_WITHIN_S):
+            probe.sees({"listening": self.lab.port}, FOLLOW_WITHIN_S)
 
     def _is_reachable(self) -> bool:
         """Whether it listens where its clients look for it, and not on loopback alone."""
@@ -120,6 +138,8 @@ class Attempt:
     def _play_rounds(self) -> None:
         lab = self.lab
         lab.bystanders.gather()
+        if lab.life.has_ended():
+            return
         number = 0
         while number < self.playing.scenario.rounds or self._grows(number):
             number += 1
@@ -182,6 +202,7 @@ class Attempt:
         self._put_on_record(self._collect)
         if self.sees_packets:
             self._put_on_record(self._collect_packets)
+        self._put_on_record(self._look_behind)
         self._put_on_record(self._end)
 
     def _collect(self) -> None:
@@ -215,11 +236,16 @@ class Attempt:
     def _scripts(self) -> list[Group]:
         return [group for group in self.lab.groups.values() if group.scripted]
 
+    def _look_behind(self) -> None:
+        """Who has ended by itself may have left others behind."""
+        if self.lab.life.has_ended() and not self.lab.life.is_over:
+            self._left = self.lab.probe.left_behind()
+
     def _end(self) -> None:
         lab, process = self.lab, self.lab.life.process
         status = process.wait(0) if process else None
         if status is not None and not lab.life.is_over:
-            lab.record(kinds.Death(status=status))
+            lab.record(kinds.Death(status=status, left=tuple(self._left)))
         lab.record(kinds.End(status=status, log=list(process.log()) if process else []))
 
     def _put_on_record(self, act: Callable[[], object]) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark import _parse_expression
 
 from iolab.harness.backends import choose
 from iolab.harness.backends.base import Backend, Family
-from iolab.harness.backends.identity import VARIABLE, current_id, is_id, new_id
+from iolab.harness.backends.identity import VARIABLE, current_id, new_id
 from iolab.harness.errors import UsageError
 from iolab.harness.judge import Judgement
 from iolab.harness.lab.lab import Lab
 from iolab.harness.places import runs
 from iolab.harness.report.outcome import Outcome, broken_off, unsupported
 from iolab.harness.report.results import Run
+from iolab.harness.run import keeping
 from iolab.harness.run.about import about
 from iolab.harness.run.options import Options
 from iolab.harness.run.stage import Stage
@@ -34,13 +35,12 @@ OPTIONS = pytest.StashKey[Options]()
 BACKEND = pytest.StashKey[Backend]()
 RUN = pytest.StashKey[Run]()
 STAGE = pytest.StashKey[Stage]()
+SESSION = pytest.StashKey[pytest.Session]()
+CHOSE_WORKERS = pytest.StashKey[bool]()
 
 # Scenarios wait most of their time: for timers of the subject, for packets, for containers.
 WORKERS_PER_CPU = 4
 MOST_WORKERS = 12
-
-# How many runs' observations are kept.
-RUNS_KEPT = 5
 
 # In a run's folder, what pytest takes for the system's folder of temporary files.
 _TEMPORARY = "tmp"
@@ -76,9 +76,23 @@ def set_workers(config: pytest.Config) -> None:
     if is_worker(config) or alone or config.getoption("numprocesses", None) is not None:
         return
     workers = min(MOST_WORKERS, WORKERS_PER_CPU * len(os.sched_getaffinity(0)))
+    config.stash[CHOSE_WORKERS] = True
     config.option.numprocesses = workers
     config.option.dist = "worksteal"
     config.option.tx = ["popen"] * workers
+
+
+def spare_workers(config: pytest.Config, workers: list[Any]) -> None:
+    """Take from the list of workers to be started those for which there is no playing.
+
+    Who knows what `-k` leaves has to collect. The workers collect for themselves, so the main
+    process does nothing else with what it finds.
+    """
+    if config.stash.get(CHOSE_WORKERS, False):
+        playings = len(config.stash[SESSION].perform_collect())
+        del workers[max(1, playings) :]
+        # By this its scheduler knows for how many to wait.
+        config.option.tx = config.option.tx[: len(workers)]
 
 
 def start(config: pytest.Config) -> None:
@@ -100,7 +114,7 @@ def start(config: pytest.Config) -> None:
         raise UsageError(f"--ip: must be 4 with the backend {chosen.name} here: {why_not}")
     config.stash[BACKEND] = chosen
     config.stash[RUN] = about(options, chosen, config.getoption("keyword"))
-    _forget_old_runs()
+    keeping.forget_old(runs())
     if not config.getoption("basetemp"):
         # What pytest makes in the system's folder would outlive the run.
         folder().mkdir(parents=True)
@@ -141,12 +155,9 @@ def _see_that_runs_can_be_kept() -> None:
         ) from None
 
 
-def _forget_old_runs() -> None:
-    # Somebody may keep other things in a folder of that name.
-    ours = [path for path in runs().glob("*/") if is_id(path.name)]
-    ours.sort(key=lambda path: path.stat().st_mtime)
-    for old in ours[:-RUNS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+def observations() -> str | None:
+    """Where this run's observations are, in words; None where nothing was played."""
+    return keeping.told(folder()) if folder().is_dir() else None
 
 
 def print_catalogue() -> None:

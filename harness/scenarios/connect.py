@@ -119,7 +119,7 @@ def concurrent(lab: Lab) -> None:
 def burst_over_backlog(lab: Lab) -> None:
     snapshot = lab.probe.snapshot("backlog")
     # Workers may have a listener each, among which the kernel deals out whoever comes.
-    queues = [row.send_q or 0 for row in snapshot.listeners]
+    queues = [row.send_q or 0 for row in lab.probe.listeners_in(snapshot)]
     overflows = snapshot.counter("ListenOverflows")
     lab.hush()
     count = sum(queues) + 50 * len(queues)

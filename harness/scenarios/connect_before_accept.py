@@ -21,7 +21,7 @@ def before_accept(lab: Lab, name: str, said: list[Step], end: Step) -> None:
     client's reset is the kernel's own affair, and accept never hears of it.
     """
     snapshot = lab.probe.snapshot("queue")
-    room = sum(row.send_q or 0 for row in snapshot.listeners)
+    room = sum(row.send_q or 0 for row in lab.probe.listeners_in(snapshot))
     count = max(1, min(UNACCEPTED, room))
     lab.hush()
     stopped = lab.inject(StopSubject())

@@ -7,6 +7,7 @@ inferred: what is not promised is None, and a scenario that needs it is `UNSUPPO
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -49,6 +50,24 @@ class Subject:
     def argv(self, host: str, port: int) -> list[str]:
         """The command with `{host}` and `{port}` filled in."""
         return [word.replace("{host}", host).replace("{port}", str(port)) for word in self.command]
+
+    def astray(self, folder: Path) -> tuple[str, ...]:
+        """Words of the command that name a file beside the manifest, and none in `folder`.
+
+        There it runs, having no `files`: who wrote the manifest meant the folder that it is in. A
+        program given by a relative path that is not there is such a word, too.
+        """
+        if self.files is not None or self.image is not None or self.manifest is None:
+            return ()
+        beside = self.manifest.resolve().parent
+        relative = "/" in self.command[0] and not os.path.isabs(self.command[0])
+        program = self.command[0] if relative else None
+        return tuple(
+            word
+            for word in self.command
+            if not os.path.exists(folder / word)
+            and (word == program or os.path.isfile(beside / word))
+        )
 
     @property
     def takes_any_port(self) -> bool:

@@ -102,6 +102,19 @@ def test_go_before_the_wait_counts(agent: Agent, echo: Address) -> None:
     assert agent.ask("go", signal="b")["released"] == 1
 
 
+def test_some_go_before_the_others(agent: Agent, echo: Address) -> None:
+    steps = {"do": "wait", "go": "now", "mark": "ready"}, ASK
+    agent.ask("play", group="g", script=script(*steps), target=echo, count=3)
+    agent.ask("await", group="g", mark="ready", within_s=5)
+    assert agent.ask("go", signal="now", group="g", count=1)["released"] == 1
+    agent.ask("await", group="g", mark="ended", count=1, within_s=5)
+    assert agent.ask("go", signal="now", group="g", count=9)["released"] == 2
+    agent.ask("await", group="g", mark="ended", within_s=5)
+    agent.ask("play", group="later", script=script(*steps), target=echo)
+    agent.ask("await", group="later", mark="ready", within_s=5)
+    assert agent.ask("go", signal="now", group="later")["released"] == 1
+
+
 def test_await_says_what_it_saw_last(agent: Agent, echo: Address) -> None:
     agent.ask("play", group="g", script=script({**HANG, "mark": "there"}), target=echo, count=2)
     agent.ask("await", group="g", mark="there", within_s=WITHIN_S)

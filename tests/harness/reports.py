@@ -64,23 +64,27 @@ def outcome(*attempts: Judgement, of: Playing | None = None) -> Outcome:
 class Run:
     """A run in which each playing is reported by pytest, and what is told at its end."""
 
-    def __init__(self, results: Path | None = None) -> None:
-        self.summary = Summary(results, ABOUT)
+    def __init__(self, results: Path | None = None, observations: str | None = None) -> None:
+        self.summary = Summary(results, ABOUT, lambda: observations)
 
-    def reported(self, told: Result | Properties, when: When = "call") -> None:
+    def reported(
+        self, told: Result | Properties, when: When = "call", failure: str | None = None
+    ) -> pytest.TestReport:
         report = pytest.TestReport(
             "node",
             ("file", 1, "test"),
             {},
-            "passed",
-            None,
+            "failed" if failure else "passed",
+            failure,
             when,
             user_properties=told if isinstance(told, list) else told.properties(),
         )
         self.summary.pytest_runtest_logreport(report)
+        return report
 
-    def played(self, outcome: Outcome) -> None:
-        self.reported(outcome.result())
+    def played(self, outcome: Outcome) -> pytest.TestReport:
+        failure = None if outcome.passed else outcome.in_words()
+        return self.reported(outcome.result(), failure=failure)
 
     def told(self, markup: bool = False) -> str:
         """What the terminal shows at the end."""

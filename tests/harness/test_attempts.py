@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from iolab.harness.backends import choose, identity
 from iolab.harness.judge import Finding, Level, judge
 from iolab.harness.lab.fault import Unproven
 from iolab.harness.lab.lab import Lab
@@ -138,6 +139,73 @@ def test_a_saved_playing_is_judged_as_it_was(stage: Stage) -> None:
     assert judge(load(outcome.files[0])) == outcome.judgement
 
 
+# It listens, and hands its work on to a process that goes on without it.
+DAEMON = """
+import os, signal, time
+listener = socket.create_server((HOST, PORT))
+if os.fork():
+    {first}
+    os._exit(0)
+while True:
+    client, _ = listener.accept()
+    if os.fork() == 0:
+        for line in client.makefile("rb"):
+            client.sendall(line)
+        os._exit(0)
+    client.close()
+"""
+
+
+class TestInTheBackground:
+    """A server that leaves the foreground is told so, once, and nothing else is said of it."""
+
+    def finding(self, stage: Stage, subject: Subject) -> Finding:
+        outcome = play(stage, of_the_catalogue("connect.one"), subject)
+        assert levels(outcome) == [Level.FAILED], outcome.judgement
+        [reply], [cleanup] = outcome.judgement.reply.findings, outcome.judgement.cleanup.findings
+        assert (reply.level, cleanup.level) == (Level.FAILED, Level.UNKNOWN)
+        assert reply.cause == cleanup.cause == "in the background"
+        assert any("foreground" in line and "`exec`" in line for line in reply.evidence)
+        return reply
+
+    @pytest.mark.parametrize("first", ["pass", "time.sleep(0.3)"], ids=["at-once", "then"])
+    def test_a_daemon(self, first: str, stage: Stage, tmp_path: Path) -> None:
+        finding = self.finding(stage, script(tmp_path, DAEMON.format(first=first)))
+        assert re.fullmatch(
+            r"its command ended with exit status 0, and python3 \(process \d+\), which it "
+            r"started, goes on and listens on [0-9.]+:\d+",
+            finding.summary,
+        )
+
+    def test_a_shell_that_does_not_wait(self, stage: Stage, tmp_path: Path) -> None:
+        """The same, of what listens only when the command has ended already."""
+        late = "import signal, time; time.sleep(0.3); s = socket.create_server((HOST, PORT));"
+        subject = script(tmp_path, late + "signal.pause()")
+        words = ("sh", "-c", 'python3 subject.py "$@" &', "sh", "{host}", "{port}")
+        finding = self.finding(stage, replace(subject, command=words))
+        assert "goes on and listens on" in finding.summary
+
+    def test_a_daemon_without_namespaces(self, tmp_path: Path) -> None:
+        backend = choose.backend("processes", identity.new_id())
+        backend.check()
+        try:
+            backend.prepare()
+            subject = script(tmp_path, DAEMON.format(first="pass"))
+            assert "listens on" in self.finding(Stage(backend, tmp_path), subject).summary
+        finally:
+            backend.close()
+
+    def test_what_a_dead_server_left_is_told_beside_its_death(
+        self, stage: Stage, tmp_path: Path
+    ) -> None:
+        left = "import os, time\nif os.fork() == 0: time.sleep(1000)\nsys.exit('no such database')"
+        outcome = play(stage, of_the_catalogue("connect.one"), script(tmp_path, left))
+        [finding] = outcome.judgement.reply.findings
+        assert finding.cause == "died"
+        assert finding.evidence[0] == "its log: no such database"
+        assert finding.evidence[1].endswith(", which it started, goes on")
+
+
 class TestSubjectsThatDoNotComeUp:
     def finding(self, stage: Stage, subject: Subject) -> Finding:
         """The only one that is FAILED, and it came quickly."""
@@ -159,6 +227,16 @@ class TestSubjectsThatDoNotComeUp:
         finding = self.finding(stage, subject)
         assert finding.cause in ("died", "does not start")
         assert "no-such-program" in "\n".join((finding.summary, *finding.evidence))
+
+    def test_one_whose_files_are_not_where_it_runs(self, stage: Stage, tmp_path: Path) -> None:
+        (tmp_path / "server.py").write_text("")
+        path = tmp_path / "mine.toml"
+        path.write_text('name = "mine"\nport = 9000\ncommand = ["python3", "server.py"]\n')
+        finding = self.finding(stage, manifest(path))
+        assert finding.evidence[0] == (
+            f"server.py is not there: the command runs in the folder {ROOT}, because the manifest "
+            'has no `files`; give files = "." for the folder of the manifest'
+        )
 
     def test_one_that_never_listens(self, stage: Stage, tmp_path: Path) -> None:
         waits = script(tmp_path, "print('warming up', flush=True); import signal; signal.pause()")

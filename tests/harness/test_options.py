@@ -109,3 +109,11 @@ def test_ipv6_where_there_is_none_is_told_before_anything_is_played() -> None:
         "backend: processes (as asked)",
         "iolab: --ip: must be 4 with the backend processes here: it is switched off",
     ]
+
+
+def test_no_more_workers_start_than_there_are_playings() -> None:
+    options = ["--backend", "processes", "-k", "reply.empty", "-p", "no:cacheprovider"]
+    words = [sys.executable, "-m", "pytest", "harness/", "--model", "select", "--model", "poll"]
+    done = subprocess.run([*words, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "created: 2/2 workers" in done.stdout

@@ -222,6 +222,9 @@ def test_a_run_leaves_results_and_junit_that_agree(tmp_path: Path) -> None:
     assert failed.findings[0].cause == "died"
     assert "its log: bad \\xff\\x1b[2J" in failed.findings[0].evidence
     assert "\x1b[2J" not in done.stdout
+    assert done.stdout.count("its log: bad") == 1
+    [failure] = ElementTree.parse(xml_file).getroot().iter("failure")
+    assert "its log: bad" in str(failure.text)
     cases = ElementTree.parse(xml_file).getroot().iter("testcase")
     told = [{str(p.get("name")): p.get("value") for p in case.iter("property")} for case in cases]
     assert sorted(str(case["reply"]) for case in told) == ["FAILED", "UNSUPPORTED"]

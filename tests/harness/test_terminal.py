@@ -48,6 +48,34 @@ def test_a_failure_with_its_evidence() -> None:
     assert lines[-1] == "1 playings, 2 verdicts: 1 FAILED, 1 OK"
 
 
+def test_pytest_itself_shows_a_line_of_it_and_junit_gets_all() -> None:
+    outcome_ = outcome(attempt(LEAK))
+    report = Run().played(outcome_)
+    assert str(report.longrepr) == outcome_.in_words()
+    assert report.longreprtext == f"cleanup: FAILED (CLOSE-WAIT): {LEAK.summary}"
+
+
+def test_what_is_a_matter_of_the_subject_is_told_once() -> None:
+    run = Run()
+    gone = Finding("reply", Level.FAILED, "in the background", "its command ended", ("exec",))
+    for id in ("connect.one", "reply.empty", "vanish.idle"):
+        run.played(outcome(attempt(gone), of=playing(id)))
+    run.played(outcome(attempt(gone), of=playing(subject=replace(MINE, name="other"))))
+    lines = lines_of(run)
+    assert "connect.one against mine, and 2 more" in lines
+    assert "disconnect.fin-idle against other" in lines
+    assert not any(
+        line.startswith(("reply.empty against", "vanish.idle against")) for line in lines
+    )
+    assert lines[-1] == "4 playings, 8 verdicts: 4 FAILED, 4 OK"
+
+
+def test_where_the_observations_are_comes_last() -> None:
+    run = Run(observations="observations: runs/[1] (12 MiB)")
+    run.played(outcome(attempt()))
+    assert lines_of(run)[-1] == "observations: runs/[1] (12 MiB)"
+
+
 def test_evidence_is_never_wrapped() -> None:
     run = Run()
     long = "its log: " + "word " * 100

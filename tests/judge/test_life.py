@@ -8,6 +8,7 @@ from iolab.harness.judge import Level
 from iolab.harness.record.kinds import (
     Deaf,
     Death,
+    Left,
     ListensOn,
     NotShown,
     Restart,
@@ -15,7 +16,7 @@ from iolab.harness.record.kinds import (
     Survivors,
     Unstartable,
 )
-from tests.judge.playing import Observed, client, listener, process
+from tests.judge.playing import SERVER, Observed, client, listener, process
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,41 @@ class TestDeadServer:
         assert finding.summary == (
             "it listens where no client comes to: 127.0.0.1:9000, not 10.91.0.2:9000"
         )
+
+
+class TestInTheBackground:
+    """Its command has ended as if all were well, and its children serve on."""
+
+    def seen(self, status: int, *left: Left) -> Observed:
+        seen = Observed()
+        seen.group("one")
+        seen.failed("one#0", "eof")
+        seen.add(Death(status=status, left=left))
+        seen.end("ready", status=status)
+        return seen
+
+    def test_who_goes_on_and_where_it_listens(self) -> None:
+        child = Left(pid=7, name="python3", listens=[SERVER])
+        helper = Left(pid=6, name="sleep", listens=[])
+        judgement = self.seen(0, helper, child).judged()
+        [finding] = judgement.reply.findings
+        assert (finding.level, finding.cause) == (Level.FAILED, "in the background")
+        assert finding.summary == (
+            "its command ended with exit status 0, and python3 (process 7) and 1 more, which it "
+            "started, go on and listen on 10.91.0.2:9000"
+        )
+        assert judgement.cleanup.level is Level.UNKNOWN
+
+    def test_one_that_does_not_listen(self) -> None:
+        [finding] = self.seen(0, Left(pid=6, name="sh", listens=[])).judged().reply.findings
+        assert finding.summary.endswith(
+            "sh (process 6), which it started, goes on without listening"
+        )
+
+    def test_an_end_in_failure_is_a_death(self) -> None:
+        [finding] = self.seen(1, Left(pid=6, name="sh", listens=[])).judged().reply.findings
+        assert finding.cause == "died"
+        assert finding.evidence == ("its log: ready", "sh (process 6), which it started, goes on")
 
 
 def test_a_log_has_no_power_over_the_terminal() -> None:

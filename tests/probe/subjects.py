@@ -29,6 +29,13 @@ def keep(host: str = "127.0.0.1") -> NoReturn:
     accept_and_keep(listen(host))
 
 
+def keep_ipv6_only() -> NoReturn:
+    """The same at the wildcard of IPv6, for nobody else."""
+    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=False)
+    print(listener.getsockname()[1], flush=True)
+    accept_and_keep(listener)
+
+
 def accept_and_keep(listener: socket.socket) -> NoReturn:
     """For ever."""
     kept = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.ipv6 import needs_ipv6
 from tests.probe.clients import connected, name, reset
 from tests.probe.driver import Driver, Refused
 from tests.waiting import wait_until
@@ -29,6 +30,22 @@ def test_listening_is_by_a_process_of_the_subject(probe: Driver) -> None:
         assert "but no process of the subject" in not_yet(probe, {"listening": port})
     said = not_yet(probe, {"listening": {"port": port}})
     assert f"nobody listens on port {port}; its main process runs" in said
+
+
+@needs_ipv6
+@pytest.mark.parametrize(
+    ("name", "hears_ipv4"), [("keep ::", True), ("keep_ipv6_only", False)], ids=["both", "ipv6"]
+)
+def test_listening_at_every_address_of_ipv6(name: str, hears_ipv4: bool, probe: Driver) -> None:
+    _, port = probe.subject(*name.split())
+    probe.wait({"listening": {"port": port, "address": "::1"}})
+    here = {"listening": {"port": port, "address": "127.0.0.1"}}
+    if hears_ipv4:
+        probe.wait(here)
+    else:
+        assert f"nobody listens on port {port}" in not_yet(probe, here)
+    [row] = [row for row in probe.snapshot(port)["sockets"] if row["state"] == "LISTEN"]
+    assert row["v6only"] is not hears_ipv4
 
 
 def test_listening_names_a_main_that_has_ended(probe: Driver) -> None:

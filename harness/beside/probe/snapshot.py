@@ -75,6 +75,9 @@ def _belongs(view: View, row: Row, endpoint: Endpoint | None) -> bool:
 
 def _row(view: View, row: Row) -> dict[str, Any]:
     info = row.info
+    told: dict[str, Any] = info._asdict() if info else {}
+    if row.state == "LISTEN":
+        told["v6only"] = row.v6only
     return {
         "family": row.family,
         "state": row.state,
@@ -88,7 +91,7 @@ def _row(view: View, row: Row) -> dict[str, Any]:
         "retransmits": row.retransmits,
         "timer": row.timer,
         "uid": row.uid,
-    } | (info._asdict() if info else {})
+    } | told
 
 
 def _rowless(view: View, one: Rowless) -> dict[str, Any]:

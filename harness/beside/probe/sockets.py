@@ -25,6 +25,7 @@ from iolab.harness.beside.probe.netlink import NETLINK_SOCK_DIAG, Netlink, attri
 
 TCPDIAG_GETSOCK = 18
 _INET_DIAG_INFO = 2
+_INET_DIAG_SKV6ONLY = 11
 _REQUEST = struct.Struct("=BxxB HH16x16x I8x I4x")  # inet_diag_req; the ports in network order
 _MESSAGE = struct.Struct("=BBBB 2s2s16s16s 4xQ IIIII")  # inet_diag_msg
 _INFO = struct.Struct("=8xI12xI 16xI4xI 44xI 16xQQ8xI")  # tcp_info up to tcpi_notsent_bytes
@@ -89,6 +90,14 @@ class Row(NamedTuple):
         for kind, value in attributes(self.attributes):
             if kind == _INET_DIAG_INFO and len(value) >= _INFO.size:
                 return _tcp_info(value)
+        return None
+
+    @property
+    def v6only(self) -> bool | None:
+        """Of a listener: whether IPV6_V6ONLY keeps IPv4 from it; None where nobody tells."""
+        for kind, value in attributes(self.attributes):
+            if kind == _INET_DIAG_SKV6ONLY:
+                return bool(value[0])
         return None
 
 

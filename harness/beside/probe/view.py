@@ -29,6 +29,9 @@ Owners = dict[int, list[tuple[int, int]]]
 """By inode: (process, descriptor)."""
 
 
+ANY = "0.0.0.0"
+
+
 class Table(Protocol):
     """Where rows come from."""
 
@@ -51,6 +54,19 @@ class Endpoint:
     def has(self, row: Row) -> bool:
         """Is the local end of this row here?"""
         return row.local[1] == self.port and self.address in (None, row.local[0])
+
+    def hears(self, local: Address, v6only: bool | None) -> bool:
+        """Would a listener with this local end get a connection to here?
+
+        It is bound to this very address, or to the wildcard of its family, or to `::`, which takes
+        IPv4 as well unless it is `v6only`.
+        """
+        host, port = local
+        if port != self.port:
+            return False
+        if self.address is None or host in (self.address, "::" if ":" in self.address else ANY):
+            return True
+        return host == "::" and not v6only
 
 
 @dataclass(slots=True)

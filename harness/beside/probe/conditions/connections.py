@@ -32,18 +32,12 @@ def _rows(view: View, at: Endpoint | None, *, info: bool = False) -> list[Row]:
     return list({row.cookie: row for row in found}.values())
 
 
-# `::` takes IPv4 as well, unless it was told otherwise; nobody can see from outside whether it was.
-_ANY_FOR_IPV4 = ("0.0.0.0", "::")
-_ANY_FOR_IPV6 = ("::",)
-
-
 def _listeners(view: View, at: Endpoint) -> list[Row]:
     """Those that would get a connection to the endpoint."""
-    wildcards = _ANY_FOR_IPV6 if at.address and ":" in at.address else _ANY_FOR_IPV4
     return [
         row
         for row in view.rows(at.port)
-        if row.state == "LISTEN" and (at.has(row) or row.local[0] in wildcards)
+        if row.state == "LISTEN" and at.hears(row.local, row.v6only)
     ]
 
 
