@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from .. import errors, tcp
 from ..clients import Clients
-from ..connection import CLOSED, LINGERING, OPEN, STOPPING, Connection
+from ..connection import CLOSED, OPEN, STOPPING, Connection
 from ..console import STDIN, Operator
 from ..events import Log
 from ..listener import ACCEPT_RETRY_S, Listener, OutOfDescriptors, peer_of
@@ -40,7 +40,6 @@ class Client:
         "_cancelled",
         "_fd",
         "_receiving",
-        "_said_fin",
         "_sending",
         "_server",
         "_socket",
@@ -60,7 +59,6 @@ class Client:
         self._receiving = True
         self._sending = b""
         self._cancelled = False
-        self._said_fin = False
         self._timer: Timer | None = None
         server.ring.receive(self._fd, self.number * _KINDS + RECEIVE)
         self._set_timer(self.connection.patience)
@@ -108,8 +106,7 @@ class Client:
             self._close()
             return
         self._send()
-        if connection.wants_fin and not self._said_fin:
-            self._said_fin = True
+        if connection.wants_fin:
             if self._server.stopping and not tcp.unacknowledged(self._socket):
                 self.abandon("shutdown")
                 return
@@ -119,6 +116,7 @@ class Client:
                 connection.abort(errors.reason("send", error))
                 self._close()
                 return
+            connection.fin_sent()
             self._set_timer(connection.patience)
         if connection.wants_read and not self._receiving:
             self._receiving = True
@@ -132,7 +130,7 @@ class Client:
     def _look_for_unread(self) -> None:
         if self.connection.state is STOPPING and not tcp.unread(self._socket):
             self.connection.input_drained()
-            if self.connection.state is LINGERING:
+            if self.connection.wants_fin:
                 self._settle()
 
     def _set_timer(self, delay: float) -> None:

@@ -262,6 +262,30 @@ def test_stuck_peer_does_not_outlast_the_grace_time(model: str, start: Start) ->
     assert server.event("closed")["reason"] == "grace"
 
 
+def test_a_server_that_stops_waits_asleep_for_the_last_acknowledgement(
+    model: str, start: Start
+) -> None:
+    if model == "nonblocking":
+        pytest.skip("never sleeps by its nature")
+    server = start("--model", model)
+    peer = server.connect(receive_buffer=4096)
+    peer.send(b"x" * 60_000 + b"\n")
+    peer.read(1)
+    before = used = server.cpu_s()
+    server.process.send_signal(signal.SIGTERM)
+
+    def ended() -> bool:
+        nonlocal used
+        used = server.cpu_s()
+        return server.process.poll() is not None
+
+    wait_until("its end", ended)
+    closed = server.event("closed")
+    assert closed["reason"] == "shutdown"
+    assert closed["t"] - server.event("stopping")["t"] > 1, "the peer had not acknowledged all"
+    assert used - before < 0.4
+
+
 def test_second_signal_ends_it_at_once(model: str, start: Start) -> None:
     server = start("--model", model, "--grace", "60", "--max-message", "9000000")
     peer = server.connect(receive_buffer=4096)
