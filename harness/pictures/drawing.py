@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from iolab.harness.pictures.recording import LISTENER, RUNNING, Client, Recording, Span, Thread
+from iolab.harness.pictures.svg import GRID, INK, PAPER, QUIET, head, line, path, rect, text
 
 WIDTH = 960
 LEFT, RIGHT = 132, 16
@@ -14,7 +14,6 @@ ROW, GAP = 26, 12
 CLIENT_ROW = 34
 FOOT = 62
 
-INK, QUIET, PAPER, GRID = "#1f2933", "#66727f", "#ffffff", "#e4e8ec"
 BUSY = "#c0392b"
 WAITING = "#f3b0a8"
 ANSWER = "#1e7f4f"
@@ -46,17 +45,13 @@ class _Strip:
         threads = self.recording.threads
         bottom = TOP + 2 * (CLIENT_ROW + GAP) + len(threads) * (ROW + GAP)
         height = bottom + FOOT
-        yield (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-            f'width="{WIDTH}" height="{height}" font-family="system-ui, sans-serif" '
-            f'font-size="12" fill="{INK}">'
+        yield from head(
+            WIDTH, height, f"{self.recording.model}: what the server's threads were doing"
         )
-        yield f"<title>{escape(self.recording.model)}: what the server's threads were doing</title>"
-        yield _rect(0, 0, WIDTH, height, PAPER)
         name = self.recording.model
-        yield _text(16, 26, name, size=17, weight="bold")
-        yield _text(16 + 11 * len(name) + 10, 26, self.title, colour=QUIET, size=15)
-        yield _text(WIDTH - RIGHT, 26, figures(self.recording), anchor="end", colour=QUIET)
+        yield text(16, 26, name, size=17, weight="bold")
+        yield text(16 + 11 * len(name) + 10, 26, self.title, colour=QUIET, size=15)
+        yield text(WIDTH - RIGHT, 26, figures(self.recording), anchor="end", colour=QUIET)
         yield from self._grid(bottom)
         y = TOP
         for name, client in self.recording.clients.items():
@@ -72,61 +67,61 @@ class _Strip:
         seconds = 0.0
         while seconds * 1000 <= self.recording.lasted:
             x = self.x(seconds * 1000)
-            yield _line(x, TOP - 6, x, bottom, GRID)
-            yield _text(x, bottom + 14, f"{seconds:g} s", anchor="middle", colour=QUIET, size=11)
+            yield line(x, TOP - 6, x, bottom, GRID)
+            yield text(x, bottom + 14, f"{seconds:g} s", anchor="middle", colour=QUIET, size=11)
             seconds += 0.5
 
     def _client(self, name: str, client: Client, y: int) -> Iterator[str]:
         middle = y + CLIENT_ROW / 2
         colour = INKS[name]
-        yield _text(16, middle + 4, f"{name} client", colour=colour, weight="bold")
-        yield _rect(self.x(client.connected), middle - 1, self._wide(client), 2, colour)
+        yield text(16, middle + 4, f"{name} client", colour=colour, weight="bold")
+        yield rect(self.x(client.connected), middle - 1, self._wide(client), 2, colour)
         for since, until in waits(client):
             wide = self.x(until) - self.x(since)
-            yield _rect(self.x(since), middle - 7, wide, 14, WAITING)
+            yield rect(self.x(since), middle - 7, wide, 14, WAITING)
             told = f"waits {(until - since) / 1000:.1f} s"
             if until - since > NOTICEABLE_MS and wide > len(told) * CHARACTER:
-                yield _text(self.x(since) + 5, middle + 4, told, size=11)
+                yield text(self.x(since) + 5, middle + 4, told, size=11)
         for at, _ in client.said:
-            yield _path(f"M{self.x(at)} {middle - 1}l-3.5 -8h7z", colour)
+            yield path(f"M{self.x(at)} {middle - 1}l-3.5 -8h7z", colour)
         for at, _ in client.answered:
-            yield _path(f"M{self.x(at)} {middle + 1}l-3.5 8h7z", ANSWER)
+            yield path(f"M{self.x(at)} {middle + 1}l-3.5 8h7z", ANSWER)
 
     def _wide(self, client: Client) -> float:
         return round(self.x(client.closed) - self.x(client.connected), 1)
 
     def _thread(self, number: int, thread: Thread, y: int) -> Iterator[str]:
         name = "server" if len(self.recording.threads) == 1 else f"thread {number + 1}"
-        yield _text(16, y + 17, name, weight="bold")
+        yield text(16, y + 17, name, weight="bold")
         for span in _joined(thread.spans):
             yield from self._span(span, y)
         for at in thread.woken:
             x = self.x(at)
-            yield _line(x, y + ROW - 7, x, y + ROW, BUSY)
+            yield line(x, y + ROW - 7, x, y + ROW, BUSY)
 
     def _span(self, span: Span, y: int) -> Iterator[str]:
         since, until, doing, whose = span
         x, wide = self.x(since), max(1.2, self.x(until) - self.x(since))
         running = doing == RUNNING
-        yield _rect(x, y, wide, ROW, BUSY if running else SLEEPS[whose])
+        yield rect(x, y, wide, ROW, BUSY if running else SLEEPS[whose])
         told = "running" if running else f"asleep in {doing}{_on(whose)}"
-        for text in (told, doing):
-            if wide > len(text) * CHARACTER + 8:
-                yield _text(x + 6, y + 16, text, size=11, colour=PAPER if running else INK)
+        for words in (told, doing):
+            if wide > len(words) * CHARACTER + 8:
+                yield text(x + 6, y + 16, words, size=11, colour=PAPER if running else INK)
                 break
 
     def _legend(self, y: int) -> Iterator[str]:
         items = [
-            (_path(f"M5 {y - 1}l-3.5 -8h7z", INKS["slow"]), "bytes come"),
-            (_path(f"M5 {y - 9}l-3.5 8h7z", ANSWER), "an answer goes"),
-            (_rect(0, y - 10, 12, 11, WAITING), "a client waits"),
-            (_rect(0, y - 10, 12, 11, SLEEPS[None]), "the server sleeps"),
-            (_rect(0, y - 10, 12, 11, BUSY), "it runs"),
-            (_line(5, y - 8, 5, y, BUSY), "it was awake for a moment"),
+            (path(f"M5 {y - 1}l-3.5 -8h7z", INKS["slow"]), "bytes come"),
+            (path(f"M5 {y - 9}l-3.5 8h7z", ANSWER), "an answer goes"),
+            (rect(0, y - 10, 12, 11, WAITING), "a client waits"),
+            (rect(0, y - 10, 12, 11, SLEEPS[None]), "the server sleeps"),
+            (rect(0, y - 10, 12, 11, BUSY), "it runs"),
+            (line(5, y - 8, 5, y, BUSY), "it was awake for a moment"),
         ]
         x = float(LEFT)
         for mark, told in items:
-            yield f'<g transform="translate({x:g} 0)">{mark}{_text(18, y, told, size=11)}</g>'
+            yield f'<g transform="translate({x:g} 0)">{mark}{text(18, y, told, size=11)}</g>'
             x += 34 + len(told) * CHARACTER
 
 
@@ -178,31 +173,3 @@ def _on(whose: str | None) -> str:
     if whose is None:
         return ""
     return ", on the listener" if whose == LISTENER else f", on the {whose} client's socket"
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    anchor: str = "start",
-    colour: str = INK,
-    size: int = 12,
-    weight: str = "normal",
-) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{colour}" font-size="{size}" '
-        f'font-weight="{weight}">{escape(text)}</text>'
-    )
-
-
-def _rect(x: float, y: float, wide: float, high: float, colour: str) -> str:
-    return f'<rect x="{x:g}" y="{y:g}" width="{wide:.1f}" height="{high:g}" fill="{colour}"/>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
-    return f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{colour}"/>'
-
-
-def _path(d: str, colour: str) -> str:
-    return f'<path d="{d}" fill="{colour}"/>'
