@@ -195,6 +195,21 @@ def test_what_came_while_the_server_was_frozen_is_answered(crowd_model: str, sta
         assert peer.read(10) == b"meanwhile\n"
 
 
+def test_what_came_while_the_server_computed_is_no_silence(crowd_model: str, start: Start) -> None:
+    if crowd_model == "threaded":
+        pytest.skip("a thread of its own hears each client")
+    server = start("--model", crowd_model, "--reply", "compute", "--idle-timeout", "0.4")
+    askers = [server.connect() for _ in range(3)]
+    peer = server.connect()
+    wait_until("all clients", lambda: len(server.events("accepted")) == 4)
+    before = server.cpu_s()
+    for asker in askers:
+        asker.send(b"a question that takes a quarter of a second\n")
+    wait_until("work", lambda: server.cpu_s() - before > 0.05)
+    peer.send(b"meanwhile\n")
+    assert peer.read(10) == b"meanwhile\n"
+
+
 def test_peer_that_never_reads_is_held_back_and_then_removed(model: str, start: Start) -> None:
     server = start("--model", model, "--idle-timeout", "1", "--user-timeout", "0")
     peer = server.connect(receive_buffer=4096)
