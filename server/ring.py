@@ -61,13 +61,10 @@ class _GetEventsArgument(ctypes.Structure):
     )
 
 
-# struct io_uring_buf: address, length, number. The last two bytes of the first one are the tail,
-# which is written in one piece ("H" and not "=H", which writes bytes): the kernel may look between
-# any two instructions.
+# struct io_uring_buf: address, length, number. The last two bytes of the first one are the tail.
 _BUFFER = struct.Struct("=QIH")
 _BUFFER_STRIDE = 16
-_TAIL = struct.Struct("H")
-_TAIL_AT = 14
+_TAIL_AT = 14 // 2
 
 
 class _BufferRegistration(ctypes.Structure):
@@ -87,14 +84,17 @@ class _Pool:
 
     A buffer is given back by two writes into that memory, without an operation of its own. The
     kernel looks at them in the context of this thread, in its calls or when it is interrupted, so
-    what was written first is seen first. The
-    package can register no such queue: its function wants a pointer that Python cannot give.
+    what was written first is seen first. The package can register no such queue: its function wants
+    a pointer that Python cannot give.
     """
 
     def __init__(self, ring_fd: int) -> None:
         self._memory = mmap.mmap(-1, BUFFERS * BUFFER_SIZE)
         self._queue = mmap.mmap(-1, BUFFERS * _BUFFER_STRIDE)
         self._address = _address(self._memory)
+        # The kernel may look between any two instructions, so the tail is written by one; struct
+        # writes zeros first.
+        self._shared = memoryview(self._queue).cast("H")
         self._tail = 0
         registration = _BufferRegistration(_address(self._queue), BUFFERS, _POOL)
         _call(
@@ -118,8 +118,7 @@ class _Pool:
         queue, tail = self._queue, self._tail
         address = self._address + number * BUFFER_SIZE
         _BUFFER.pack_into(queue, tail % BUFFERS * _BUFFER_STRIDE, address, BUFFER_SIZE, number)
-        self._tail = tail = (tail + 1) & 0xFFFF
-        _TAIL.pack_into(queue, _TAIL_AT, tail)
+        self._shared[_TAIL_AT] = self._tail = (tail + 1) & 0xFFFF
 
 
 def _address(memory: mmap.mmap) -> int:
