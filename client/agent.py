@@ -15,10 +15,9 @@ from typing import Annotated, Any
 
 from . import kernel
 from .channel import LONGEST, Channel
-from .fields import Bind, Flag, Invalid, Kind, Name, Positive, Seconds, Target, Text, one_of, read
+from .fields import Bind, Flag, Invalid, Kind, Name, Positive, Seconds, Target, Text, read
 from .group import Group, Outcome, latencies_kept
 from .loop import Loop
-from .payload import Reply
 from .player import Setting
 from .script import read_script
 
@@ -33,7 +32,6 @@ class _Play:
     target: Target
     count: Positive = 1
     bind: Bind | None = None
-    reply: Annotated[Reply, one_of("echo", "upper")] = "echo"
     log: Flag = True
 
 
@@ -127,7 +125,7 @@ class Agent:
                 raise Invalid(f"play: `group` {op.group!r} is still playing; `drop` it, or wait")
             old.disband()
         setting = Setting(
-            self._loop, script, op.target, op.bind, op.reply, latencies_kept(op.count)
+            self._loop, script, op.target, op.bind, latencies=latencies_kept(op.count)
         )
         group = Group(op.group, setting, op.count, self._event if op.log else None)
         self._groups[op.group] = group

@@ -1,8 +1,8 @@
 """Plays one script on one connection, and keeps what is to be reported of it.
 
-The course of a script is a generator (see client.courses): each `yield` waits until something has
-happened, whatever it was, and each wait looks for itself whether it is over. So a resumption too
-many does no harm, and whoever has news (an edge of the socket, an alarm, a `go`) just resumes.
+The course of a script is a generator (see client.steps.flow): each `yield` waits until something
+has happened, whatever it was, and each wait looks for itself whether it is over. So a resumption
+too many does no harm, and whoever has news (an edge of the socket, an alarm, a `go`) just resumes.
 """
 
 import errno
@@ -11,7 +11,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from . import courses
 from .connection import Connection
 from .failure import Failed, Failure, escaped, from_errno
 from .fields import Address
@@ -20,6 +19,7 @@ from .loop import Alarm, Loop
 from .payload import Constant, Reply, Source, Voice
 from .replies import Replies
 from .script import Connect, Hang, Message, Script
+from .steps import flow
 
 _SAID = 64
 _PAUSES = 100
@@ -122,7 +122,7 @@ class Player:
         self.voice = Voice(name)
         self._past = (0, 0, 0, 0)
         self._course: Generator[None, None, None] | None
-        self._course = courses.run(self, setting.script.steps)
+        self._course = flow.run(self, setting.script.steps)
 
     def resume(self) -> None:
         """Something may have happened that the script waits for."""

@@ -8,6 +8,7 @@ A driver calls
 
 - `receive_data` and `receive_eof` with what came in,
 - `data_sent` while there is `output`, with how much of it was sent,
+- `fin_sent` once it has shut our side down because of `wants_fin`,
 - `expire` when the timer it set for `patience` seconds has rung,
 - `abort` when a system call failed,
 
@@ -30,15 +31,19 @@ LINGER_S = 2.0
 
 
 class State(Enum):
-    """Where a connection is. The TCP states of RFC 9293 that it shows as are in brackets."""
+    """Where a connection is. In brackets: the states of RFC 9293 that its socket shows meanwhile.
+
+    Of those in which only the two kernels still speak with each other nothing is kept here.
+    """
 
     __hash__ = object.__hash__  # by identity, as it is compared; Enum's is a call of Python's own
 
     OPEN = "messages are read and answered [ESTABLISHED]"
     STOPPING = "the server stops: what has begun is finished [ESTABLISHED]"
-    HALF_CLOSED = "the peer has said all; the rest of the answers is sent [CLOSE-WAIT]"
-    CLOSING = "we have said our last word; it is sent, nothing is read [ESTABLISHED]"
-    LINGERING = "our FIN is sent; what still comes is thrown away [FIN-WAIT]"
+    CLOSE_WAIT = "the peer has said all; the rest of the answers is sent [CLOSE-WAIT]"
+    FLUSHING = "we have said our last word, and it is being sent; nothing is read [ESTABLISHED]"
+    FIN_DUE = "all is sent; the driver shuts our side down [ESTABLISHED]"
+    FIN_WAIT = "our FIN is sent; what still comes is thrown away [FIN-WAIT-1, FIN-WAIT-2]"
     CLOSED = "over; the driver closes the socket"
 
 
@@ -48,52 +53,60 @@ class Event(Enum):
     __hash__ = object.__hash__
 
     DATA = "bytes came in"
-    EOF = "the peer's FIN came in"
+    FIN_RECEIVED = "the peer's FIN came in, after its last byte"
     FINISH = "we end it: the message was refused, or the operator closes"
     STOP = "the server stops"
-    QUIET = "nothing has begun that is not finished"
+    DRAINED = "a server that stops has read all, and nothing has begun that is not finished"
     FLUSHED = "nothing is left to send"
+    FIN_SENT = "our side is shut down: our FIN follows our last byte"
     ABORT = "a system call failed, or patience ran out"
 
 
-OPEN, STOPPING, HALF_CLOSED, CLOSING, LINGERING, CLOSED = State
-DATA, EOF, FINISH, STOP, QUIET, FLUSHED, ABORT = Event
+OPEN, STOPPING, CLOSE_WAIT, FLUSHING, FIN_DUE, FIN_WAIT, CLOSED = State
+DATA, FIN_RECEIVED, FINISH, STOP, DRAINED, FLUSHED, FIN_SENT, ABORT = Event
 
-# Why LINGERING: closing a socket while bytes from the peer are unread, or before the last of them
-# arrive, answers with a reset (RFC 9293, section 3.10.4; RFC 2525, section 2.17), and that may
-# destroy our last words on their way. So the peer's bytes are read and thrown away for a while.
+# Why FIN_WAIT reads on: a socket that is closed while bytes from the peer are unread, or before
+# the last of them come, answers with a reset (RFC 9293, section 3.6.1, SHLD-3; RFC 2525, section
+# 2.17), and that may destroy our last words on their way. So what comes is read and thrown away for
+# a while, which servers of HTTP call a lingering close.
 TRANSITIONS: dict[State, dict[Event, State]] = {
     OPEN: {
         DATA: OPEN,
-        EOF: HALF_CLOSED,
-        FINISH: CLOSING,
+        FIN_RECEIVED: CLOSE_WAIT,
+        FINISH: FLUSHING,
         STOP: STOPPING,
         ABORT: CLOSED,
     },
     STOPPING: {
         DATA: STOPPING,
-        EOF: HALF_CLOSED,
-        FINISH: CLOSING,
-        QUIET: LINGERING,
+        FIN_RECEIVED: CLOSE_WAIT,
+        FINISH: FLUSHING,
+        DRAINED: FIN_DUE,
         ABORT: CLOSED,
     },
-    HALF_CLOSED: {
-        FINISH: HALF_CLOSED,
-        STOP: HALF_CLOSED,
+    CLOSE_WAIT: {
+        FINISH: CLOSE_WAIT,
+        STOP: CLOSE_WAIT,
         FLUSHED: CLOSED,
         ABORT: CLOSED,
     },
-    CLOSING: {
-        FINISH: CLOSING,
-        STOP: CLOSING,
-        FLUSHED: LINGERING,
+    FLUSHING: {
+        FINISH: FLUSHING,
+        STOP: FLUSHING,
+        FLUSHED: FIN_DUE,
         ABORT: CLOSED,
     },
-    LINGERING: {
-        DATA: LINGERING,
-        EOF: CLOSED,
-        FINISH: LINGERING,
-        STOP: LINGERING,
+    FIN_DUE: {
+        FINISH: FIN_DUE,
+        STOP: FIN_DUE,
+        FIN_SENT: FIN_WAIT,
+        ABORT: CLOSED,
+    },
+    FIN_WAIT: {
+        DATA: FIN_WAIT,
+        FIN_RECEIVED: CLOSED,
+        FINISH: FIN_WAIT,
+        STOP: FIN_WAIT,
         ABORT: CLOSED,
     },
     CLOSED: {},
@@ -160,7 +173,7 @@ class Connection:
         self.received += len(data)
         if self.state is not OPEN:
             self._fire(DATA)
-            if self.state is LINGERING:
+            if self.state is FIN_WAIT:
                 return
         framing = self._framing
         block = framing.feed(data)
@@ -180,14 +193,14 @@ class Connection:
 
     def receive_eof(self) -> None:
         """Take the peer's FIN: no more will come, what came is still answered."""
-        if self.state is LINGERING:
-            self._fire(EOF)
+        if self.state is FIN_WAIT:
+            self._fire(FIN_RECEIVED)
             return
         partial = self._framing.partial
         if partial and (self._settings.unfinished_line == "answer" or self._keeps_no_lines):
             self._take(partial)
         if self.state in _READING:  # else the last message was refused just now
-            self._fire(EOF)
+            self._fire(FIN_RECEIVED)
             self.reason = self.reason or "eof"
         self._flushed()
 
@@ -265,7 +278,7 @@ class Connection:
 
     def _flushed(self) -> None:
         """Go on to what follows the last byte, if it was that."""
-        if self.output or (self.state is HALF_CLOSED and self.owed):
+        if self.output or (self.state is CLOSE_WAIT and self.owed):
             return
         if FLUSHED in TRANSITIONS[self.state]:
             self._fire(FLUSHED)
@@ -287,8 +300,15 @@ class Connection:
     def input_drained(self) -> None:
         """The driver read until nothing was left: a stopping server may say goodbye now."""
         if self.state is STOPPING and not self.output and not self._framing.partial:
-            self._fire(QUIET)
+            self._fire(DRAINED)
             self.reason = "shutdown"
+
+    def fin_sent(self) -> None:
+        """The driver shut our side down; `patience` is another now.
+
+        Raises `StateError` where `wants_fin` was False.
+        """
+        self._fire(FIN_SENT)
 
     def abort(self, reason: str) -> None:
         """Nothing more can be done for this peer."""
@@ -298,16 +318,16 @@ class Connection:
     @property
     def patience(self) -> float:
         """Seconds until `expire` is to be called, from now; 0: never."""
-        return LINGER_S if self.state is LINGERING else self._settings.idle_timeout
+        return LINGER_S if self.state is FIN_WAIT else self._settings.idle_timeout
 
     def expire(self, quiet_for: float) -> float:
         """The timer rang, and the peer has neither given nor taken a byte for so many seconds.
 
         Returns the seconds until the timer is to ring again; 0 if the connection is now CLOSED.
-        LINGERING ends whatever the peer does, or a peer that talks on would hold us for ever. A
+        FIN_WAIT ends whatever the peer does, or a peer that talks on would hold us for ever. A
         peer that waits for the operator is not idle by its own doing, as long as it listens.
         """
-        if self.state is not LINGERING:
+        if self.state is not FIN_WAIT:
             if self.owed and self.state is OPEN:
                 return self.patience
             if quiet_for < self.patience:
@@ -332,13 +352,13 @@ class Connection:
 
     @property
     def wants_fin(self) -> bool:
-        """Our side is to be shut down, if the driver has not done so yet."""
-        return self.state is LINGERING
+        """Our side is to be shut down now; then comes `fin_sent`."""
+        return self.state is FIN_DUE
 
     def _fire(self, event: Event) -> None:
         try:
             self.state = TRANSITIONS[self.state][event]
         except KeyError:
             raise StateError(
-                f"a connection in {self.state.name} cannot take {event.name}"
+                f"the server's side of a connection in {self.state.name} cannot take {event.name}"
             ) from None

@@ -1,6 +1,6 @@
 """Bytes to messages: where one message ends and the next begins.
 
-TCP keeps bytes and their order, not the boundaries of what was sent (RFC 9293, section 3.8): a
+TCP keeps bytes and their order, not the boundaries of what was sent (RFC 9293, section 3.7): a
 message may arrive in pieces, or many in one. Framing gives back *blocks*: all whole messages that
 a piece completes, still joined, so that a thousand lines in one segment cost one step and one
 answer instead of a thousand.

@@ -8,6 +8,9 @@ from .framing import Block
 
 Reply = Callable[[Block], Block]
 
+COMPUTED = 1_000_000
+"""Rounds of SHA-256 for each block: about a quarter of a second of a processor's time."""
+
 
 def echo(block: Block) -> Block:
     """The same bytes: what the echo service of RFC 862 does."""
@@ -19,8 +22,17 @@ def upper(block: Block) -> Block:
     return block.decode("utf-8", "surrogateescape").upper().encode("utf-8", "surrogateescape")
 
 
+def compute(block: Block) -> Block:
+    """The same bytes, after computing as for a password's hash: a server that has work to do."""
+    from hashlib import pbkdf2_hmac  # OpenSSL takes megabytes, so only who computes loads it
+
+    pbkdf2_hmac("sha256", block, b"", COMPUTED)
+    return block
+
+
 REPLIES: dict[str, Reply | None] = {
     "echo": echo,
     "upper": upper,
+    "compute": compute,
     "operator": None,  # nobody answers yet: the connection keeps count of what it owes
 }

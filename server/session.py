@@ -17,7 +17,9 @@ from threading import Condition
 
 from . import errors, tcp
 from .clients import Clients
-from .connection import CLOSED, LINGERING, STOPPING, Connection
+from .connection import CLOSED, FIN_WAIT, STOPPING, Connection
+
+_LOOK_AGAIN_S = 0.01
 
 
 class Session:
@@ -56,7 +58,7 @@ class Session:
                     self._send()
                 if connection.output:
                     self._wait_for_either()
-            elif connection.wants_fin and not self._linger_until:
+            elif connection.wants_fin:
                 self._say_fin()
             elif connection.wants_read:
                 self._receive()
@@ -81,9 +83,9 @@ class Session:
 
     def _take(self, data: bytes) -> None:
         connection = self.connection
-        if connection.state is CLOSED:
-            return  # the operator closed it, and a failing call noticed
-        if connection.state is LINGERING and time.monotonic() > self._linger_until:
+        if not connection.takes_data:
+            return  # the operator ended it meanwhile
+        if connection.state is FIN_WAIT and time.monotonic() > self._linger_until:
             connection.expire(0.0)
         elif data:
             connection.receive_data(data)
@@ -97,6 +99,13 @@ class Session:
     def _finish_stopping(self) -> None:
         """All that had come is read: what is not whole by now never will be."""
         connection = self.connection
+        if connection.state is FIN_WAIT:
+            # Both sides are shut down, so no call waits for this socket any more: look again.
+            if tcp.unacknowledged(self._socket):
+                self._turn.wait(_LOOK_AGAIN_S)
+            else:
+                connection.abort("shutdown")
+            return
         if connection.state is not STOPPING:
             connection.stop()
         connection.input_drained()
@@ -143,6 +152,8 @@ class Session:
         except OSError as error:
             self._abort("send", error)
             return
+        with self._turn:
+            connection.fin_sent()
         self._linger_until = time.monotonic() + connection.patience
         self._set_patience(connection.patience)
 

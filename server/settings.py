@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import NoReturn
 
 from . import models
+from .reply import REPLIES
 
 KEEPALIVE_PROBES = 3
 
@@ -128,9 +129,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     add(
         "--reply",
-        choices=("echo", "upper", "operator"),
+        choices=tuple(REPLIES),
         default="echo",
-        help="operator: a person answers, on standard input",
+        help="compute: as echo, after a quarter of a second of computing; "
+        "operator: a person answers, on standard input",
     )
     add(
         "--backlog",

@@ -26,7 +26,6 @@ class Transport:
     __slots__ = (
         "_fd",
         "_interest",
-        "_said_fin",
         "_service",
         "_socket",
         "_timer",
@@ -43,7 +42,6 @@ class Transport:
         self._socket = sock
         self._service = service
         self._interest = READ
-        self._said_fin = False
         self._timer: Timer | None = None
         service.loop.register(self._fd, READ, self._on_readable)
         self._set_timer(self.connection.patience)
@@ -107,17 +105,17 @@ class Transport:
         if connection.state is CLOSED:
             self._close()
             return
-        if connection.wants_fin and not self._said_fin:
+        if connection.wants_fin:
             if self._service.stopping and not tcp.unacknowledged(self._socket):
                 # The peer's kernel has all that we said: no reset can destroy it any more.
                 self.abandon("shutdown")
                 return
-            self._said_fin = True
             try:
                 self._socket.shutdown(socket.SHUT_WR)
             except OSError as error:
                 self._abort("send", error)
                 return
+            connection.fin_sent()
             self._set_timer(connection.patience)
         interest = READ if connection.wants_read else 0
         if connection.wants_write:

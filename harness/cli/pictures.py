@@ -9,6 +9,7 @@ from iolab.harness.backends.choose import AUTO, BACKENDS, prepared
 from iolab.harness.command_line import Parser
 from iolab.harness.pages import main as write_pages
 from iolab.harness.pictures.recording import record
+from iolab.harness.pictures.stories import STORIES
 from iolab.harness.progress import Progress
 from iolab.harness.run.options import model
 from iolab.server import models
@@ -31,8 +32,9 @@ def main(arguments: Sequence[str]) -> int:
                 if why_not is not None:
                     progress.say(f"{name}: the last recording stays: {why_not}")
                     continue
-                progress.doing(f"{name}: watched while two clients come and go")
-                record(backend, model(name)).save()
+                for story in STORIES:
+                    progress.doing(f"{name}: watched while it is {story.name}")
+                    record(backend, model(name), story).save()
     finally:
         backend.close()
     return write_pages([])

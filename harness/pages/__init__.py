@@ -8,7 +8,16 @@ from pathlib import Path
 from iolab.harness.backends import declared
 from iolab.harness.command_line import Parser
 from iolab.harness.errors import UsageError
-from iolab.harness.pages import faults, gallery, models, records, results, scenarios, schemas
+from iolab.harness.pages import (
+    connection,
+    faults,
+    gallery,
+    models,
+    records,
+    results,
+    scenarios,
+    schemas,
+)
 from iolab.harness.places import ROOT
 from iolab.harness.scenarios.catalogue import load_catalogue
 from iolab.harness.scenarios.scenario import CATALOGUE
@@ -27,6 +36,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/results.md": results.page,
     "docs/manifest.schema.json": schemas.manifest,
     "docs/results.schema.json": schemas.results,
+    **connection.pages(),
     **models.pages(),
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from iolab.harness.errors import UsageError
-from iolab.harness.pictures.drawing import draw, slept, waits
-from iolab.harness.pictures.recording import KEPT_IN, Recording, load
+from iolab.harness.pictures.drawing import copied_meanwhile, draw, slept, waits
+from iolab.harness.pictures.recording import Recording, load
+from iolab.harness.pictures.stories import COMPUTING, STORIES, WAITING
 from iolab.harness.places import ROOT
 from iolab.harness.run.options import model
 
@@ -65,7 +65,7 @@ KINDS: Sequence[Kind] = (
             "the server was woken for it, took it, and went back to sleep. (The kernel's name of "
             "the call that Python makes is `pselect6`.)",
             "poll": "With two clients nothing tells it from select. The difference begins at "
-            "descriptor 1 024, where select ends.",
+            "descriptor 1 024, where select ends, and poll goes on as far as RLIMIT_NOFILE.",
             "epoll": "With two clients it looks the same again. The difference is the price of "
             "a thousand who are silent: see [performance](performance.md).",
             "asyncio": "The same call as epoll. Asynchronous is how the program is written, in "
@@ -88,27 +88,36 @@ KINDS: Sequence[Kind] = (
         "异步 IO",
         "The process hands over a buffer and goes on; the kernel copies, and says when it is done.",
         "free",
-        "free: the kernel does it",
+        "interrupted: the kernel copies, and the process makes no call for it",
         {
-            "uring": "When it wakes, the bytes are in its memory already. In the four kinds above "
-            "the process is told that it may copy, and copies itself (同步 IO, synchronous IO).",
+            "uring": "Look at the lower strip: the server computes and calls nothing, the slow "
+            "one's bytes come, and they do not stay in the socket. In the four kinds above they "
+            "do, until a `recv` of a thread of the server's copies them (同步 IO, synchronous IO), "
+            "whether it slept in that call, kept on asking, or was told before that it may.",
         },
     ),
 )
 
 INTRODUCTION = """\
 The picture under each model shows what the server's threads were doing while two clients were
-there. The slow one sends two messages, a byte every 0.2 s. The quick one comes 0.3 s later, asks
-six short questions, one every 0.25 s, and should not have to wait. They do the same for all models.
+there, in two small stories that are the same for all models. In the upper strip it is waiting: the
+slow client sends two messages, a byte every 0.2 s; the quick one comes 0.3 s later, asks six short
+questions, one every 0.25 s, and should not have to wait. In the lower strip it is computing
+(`--reply compute`): the quick client's question takes it a quarter of a second of work, as the hash
+of a password does, and meanwhile the slow one's bytes come, one every 0.05 s.
 
 Nothing in them is drawn by hand. The probe asked the kernel about every thread up to a thousand
 times a second: is it asleep or running, in which system call, on which descriptor. It counted how
-often each went to sleep, and saw every packet come and go. Where a server was awake and no byte had
-come, it was its timers that woke it. `make pictures` plays it all again on your machine; the
-recordings are beside the pictures in `docs/pictures/`. `make lab MODEL=…` shows the same live.
+often each went to sleep, and saw every packet come and go. In the same moments it asked the socket
+how many bytes had come and how many of them were still there: the others had been copied. Where a
+server was awake and no byte had come, it was its timers that woke it. `make pictures` plays it all
+again on your machine; the recordings are beside the pictures in `docs/pictures/`.
+`make lab MODEL=…` shows the same live.
 
 A wait for input has two parts: until the bytes have come, and while they are copied from the kernel
-to the process. The five kinds differ in what the process does meanwhile.
+to the process. The five kinds differ in what the process does meanwhile. The first part is what the
+upper strips show, the second what the lower ones show: while a server computes, does it get what
+comes?
 """
 
 
@@ -123,15 +132,12 @@ def pages() -> dict[str, partial[str]]:
 
 
 @cache
-def _recording(name: str) -> Recording:
-    path = KEPT_IN / f"{name}.json"
-    if not path.exists():
-        raise UsageError(f"{path.relative_to(ROOT)}: is missing; `make pictures` records it")
-    return load(path)
+def _recording(name: str, story: str) -> Recording:
+    return load(name, story)
 
 
 def _picture(name: str, title: str) -> str:
-    return draw(_recording(name), title)
+    return draw([_recording(name, story.name) for story in STORIES], title)
 
 
 def _page() -> str:
@@ -201,11 +207,15 @@ def _essay(name: str) -> Iterator[str]:
 
 
 def _table() -> Iterator[str]:
-    yield "| model | threads | sleeps | interruptions | CPU time | longest wait |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    recordings = [_recording(name) for kind in KINDS for name in kind.models]
+    yield (
+        "| model | threads | sleeps | interruptions | CPU time | longest wait "
+        "| copied while it computed |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    recordings = [_recording(name, WAITING.name) for kind in KINDS for name in kind.models]
     for one in recordings:
         waited = [until - since for since, until in waits(one.clients["quick"])]
+        copied, came = copied_meanwhile(_recording(one.model, COMPUTING.name))
         row = (
             f"`{one.model}`",
             str(len(one.threads)),
@@ -213,13 +223,16 @@ def _table() -> Iterator[str]:
             str(sum(thread.forced for thread in one.threads)),
             f"{one.cpu:.1f} ms",
             f"{max(waited) / 1000:.1f} s" if waited else "none",
+            f"{copied} of {came} bytes",
         )
         yield f"| {' | '.join(row)} |"
     fewest, kernel = min(one.samples for one in recordings), recordings[0].kernel
     yield ""
     yield (
         "Threads are those that serve. A thread goes to sleep by itself, and is interrupted by the "
-        "scheduler when others want the processor. The longest wait is the quick client's. "
-        f"Measured over {recordings[0].lasted / 1000:.1f} s on Linux {kernel}, each thread being "
-        f"looked at {fewest} times or more."
+        "scheduler when others want the processor. The longest wait is the quick client's. All "
+        f"that is of the upper strips, measured over {recordings[0].lasted / 1000:.1f} s on Linux "
+        f"{kernel}, each thread being looked at {fewest} times or more. The last column is of the "
+        "lower strips: of the slow one's bytes that came while the server computed for the quick "
+        "one, how many were copied before it was done. (In `threaded` another thread copied them.)"
     )

@@ -1,16 +1,17 @@
-"""One small story, played against each model, with the kernel as the witness.
+"""A story played against a model, with the kernel as the witness.
 
-A slow client connects and sends its messages a byte at a time; a little later a quick one connects
-and asks again and again. Meanwhile the probe samples what every thread of the server is doing, and
-sees each packet; the server's own log tells when it took a connection and let it go. All that is
-kept as it was measured, times in milliseconds from the beginning.
+While the clients do what their scripts say, the probe samples what every thread of the server is
+doing and what waits in its sockets, and sees each packet; the server's own log tells when it took a
+connection and let it go. All that is kept as it was measured, times in milliseconds from the
+beginning.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from iolab.harness.backends.base import Backend
 from iolab.harness.errors import UsageError
 from iolab.harness.judge.scene import address
 from iolab.harness.lab.lab import Lab
-from iolab.harness.lab.steps import Step, ask, close, connect, idle, repeat
+from iolab.harness.pictures.stories import GO, Story
 from iolab.harness.places import ROOT
 from iolab.harness.record.probe import Snapshot
 from iolab.harness.record.recorder import Recorder
@@ -27,24 +28,11 @@ from iolab.harness.subject.manifest import Subject
 
 KEPT_IN = ROOT / "docs" / "pictures"
 
-LASTS_S = 3.2
 SAMPLED_EVERY_S = 0.001
 LOOKED_EVERY_S = 0.15
 LOGGED_WITHIN_MS = 20.0
-QUICK_COMES_AFTER_S = 0.3
+LOGGED_WITHIN_S = 10.0
 
-SLOW: Sequence[Step] = (
-    connect(),
-    ask("slow", piece=1, pause_s=0.2),
-    idle(0.3),
-    ask("sure", piece=1, pause_s=0.2),
-    close(),
-)
-QUICK: Sequence[Step] = (
-    connect(),
-    repeat([ask("quick", within_s=10)], every_s=0.25, times=6),
-    close(),
-)
 
 Span = tuple[float, float, str, str | None]
 """From, to, what it was in (a system call, or RUNNING), and whose descriptor that was about."""
@@ -68,20 +56,26 @@ class Thread:
 
 @dataclass(frozen=True)
 class Client:
-    """One client as its packets and the server's log tell. `said`, `answered`: [ms, bytes]."""
+    """One client as its packets and the server's log tell. `said`, `answered`: [ms, bytes].
+
+    `queue` is its connection's receive queue at the server, at each change: [ms, bytes that have
+    come and are in the socket, bytes that have come in all]. The rest of them are copied.
+    """
 
     connected: float
     accepted: float
     closed: float
     said: Sequence[tuple[float, int]]
     answered: Sequence[tuple[float, int]]
+    queue: Sequence[tuple[float, int, int]] = ()
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The story as it went with one model; times in milliseconds."""
+    """A story as it went with one model; times in milliseconds."""
 
     model: str
+    story: str
     kernel: str
     lasted: float
     cpu: float
@@ -94,24 +88,33 @@ class Recording:
         KEPT_IN.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self), separators=(",", ":"))
         # A line for each span: what changes from run to run can be read.
-        (KEPT_IN / f"{self.model}.json").write_text(text.replace("],[", "],\n[") + "\n")
+        kept_as(self.model, self.story).write_text(text.replace("],[", "],\n[") + "\n")
 
 
-def load(path: Path) -> Recording:
-    """A recording that was kept."""
+def kept_as(model: str, story: str) -> Path:
+    """The file of a recording."""
+    return KEPT_IN / f"{model}-{story}.json"
+
+
+def load(model: str, story: str) -> Recording:
+    """A recording that was kept. Raises UsageError if there is none."""
+    path = kept_as(model, story)
+    if not path.exists():
+        raise UsageError(f"{path.relative_to(ROOT)}: is missing; `make pictures` records it")
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     data["clients"] = {name: Client(**client) for name, client in data["clients"].items()}
     data["threads"] = [Thread(**thread) for thread in data["threads"]]
     return Recording(**data)
 
 
-def record(backend: Backend, subject: Subject) -> Recording:
-    """Play the story once.
+def record(backend: Backend, subject: Subject, story: Story) -> Recording:
+    """Play a story once.
 
     Raises UsageError on a backend that does not see packets, or when the server does not listen.
     """
     if "capture" in backend.missing():
         raise UsageError(f"--backend: {backend.name} sees no packets, so it cannot record")
+    subject = replace(subject, command=(*subject.command, *story.flags))
     nodes = backend.open_lab(subject)
     try:
         lab = Lab(
@@ -125,45 +128,70 @@ def record(backend: Backend, subject: Subject) -> Recording:
             others_wait=False,
         )
         try:
-            return _play(lab)
+            return _play(lab, story)
         finally:
             lab.close()
     finally:
         nodes.close()
 
 
-def _play(lab: Lab) -> Recording:
+def _play(lab: Lab, story: Story) -> Recording:
     process = lab.life.start()
     if not lab.probe.sees({"listening": lab.port}, lab.subject.start_s):
         said = [line for _, _, line in process.log()] or ["it said nothing"]
         raise UsageError(f"--model: {lab.subject.name} does not listen: {said[-1]}")
-    for name in ("slow", "quick"):
+    for name in story.scripts:
         lab.client(name)
-    sampling = lab.probe.channel.send("activity", within_s=LASTS_S, every_s=SAMPLED_EVERY_S)
-    slow = lab.play("slow", *SLOW, client="slow")
-    lab.let_pass(QUICK_COMES_AFTER_S)
-    quick = lab.play("quick", *QUICK, client="quick")
+    sampling = lab.probe.channel.send(
+        "activity", within_s=story.lasts_s, every_s=SAMPLED_EVERY_S, port=lab.port
+    )
+    groups = []
+    for name, steps in story.scripts.items():
+        groups.append(lab.play(name, *steps, client=name))
+        lab.let_pass(story.apart_s)
+    for group in groups:
+        group.go(GO)
     looks = []
     while not sampling.done():
         looks.append(lab.probe.snapshot("look"))
         lab.let_pass(LOOKED_EVERY_S)
     activity = sampling.result()
-    for group in (slow, quick):
+    for group in groups:
         if not group.ended(within_s=15):
             raise UsageError(f"--model: {lab.subject.name} left the {group.name} client unanswered")
-    return _Reader(lab, activity, looks).recording()
+    deadline = time.monotonic() + LOGGED_WITHIN_S
+    while sum(event["event"] == "closed" for event in _logged(lab)) < len(groups):
+        if time.monotonic() > deadline:
+            raise UsageError(f"--model: {lab.subject.name} did not log that its clients have gone")
+        lab.let_pass(LOGGED_WITHIN_MS / 1000)
+    return _Reader(lab, story, activity, looks).recording()
+
+
+def _logged(lab: Lab) -> Iterator[Mapping[str, Any]]:
+    """What the server has logged until now."""
+    assert lab.life.process is not None
+    for _, _, line in lab.life.process.log():
+        if line.startswith("{"):
+            yield json.loads(line)
 
 
 class _Reader:
     """Puts together what agents, probe and server have told."""
 
-    def __init__(self, lab: Lab, activity: Mapping[str, Any], looks: Sequence[Snapshot]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        story: Story,
+        activity: Mapping[str, Any],
+        looks: Sequence[Snapshot],
+    ) -> None:
         self._lab = lab
+        self._story = story
         self._activity = activity
         self._looks = looks
         self._begin = float(activity["from"])
-        self._events = list(self._log())
-        self._clients = {name: self._client(name) for name in ("slow", "quick")}
+        self._events = list(_logged(lab))
+        self._clients = {name: self._client(name) for name in sorted(story.scripts, reverse=True)}
         self._fds = {name: self._descriptors(name) for name in self._clients}
 
     def recording(self) -> Recording:
@@ -171,6 +199,7 @@ class _Reader:
         threads = [self._thread(one) for one in activity["threads"]]
         return Recording(
             model=self._lab.subject.name,
+            story=self._story.name,
             kernel=_kernel(),
             lasted=self._ms(activity["to"]),
             cpu=round(sum(one["cpu_s"] for one in activity["processes"]) * 1000, 1),
@@ -182,12 +211,6 @@ class _Reader:
 
     def _ms(self, t: float) -> float:
         return round((t - self._begin) * 1000, 1)
-
-    def _log(self) -> Iterator[Mapping[str, Any]]:
-        assert self._lab.life.process is not None
-        for _, _, line in self._lab.life.process.log():
-            if line.startswith("{"):
-                yield json.loads(line)
 
     def _client(self, name: str) -> Client:
         agent = self._lab.client(name)
@@ -201,7 +224,18 @@ class _Reader:
             closed=moments["closed"],
             said=[(self._ms(p[0]), p[9]) for p in packets if p[1] == "in" and p[9]],
             answered=[(self._ms(p[0]), p[9]) for p in packets if p[1] == "out" and p[9]],
+            queue=self._queue(address(report.local)),
         )
+
+    def _queue(self, peer: str) -> list[tuple[float, int, int]]:
+        """Empty where the kernel's table does not tell how much has come."""
+        return [
+            (self._ms(t), waiting, came)
+            for one in self._activity["queues"]
+            if address(one["peer"]) == peer
+            for t, waiting, came in one["queue"]
+            if came is not None
+        ]
 
     def _descriptors(self, name: str) -> set[int]:
         """Which descriptors of the server the client's connection was seen to have."""

@@ -28,7 +28,6 @@ class Client(asyncio.Protocol):
     def __init__(self, server: AsyncioServer) -> None:
         self._server = server
         self._timer: asyncio.TimerHandle | None = None
-        self._said_fin = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -96,12 +95,12 @@ class Client(asyncio.Protocol):
             connection.input_drained()
         if connection.state is CLOSED:
             self._transport.close()
-        elif connection.wants_fin and not self._said_fin:
-            self._said_fin = True
+        elif connection.wants_fin:
             if self._server.stopping and not self._unacknowledged():
                 self.abandon("shutdown")
                 return
             self._transport.write_eof()
+            connection.fin_sent()
             self._set_timer(connection.patience)
 
     def _unacknowledged(self) -> int:

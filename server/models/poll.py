@@ -1,8 +1,9 @@
 """IO multiplexing with poll(2): select without the ceiling.
 
 While it waits, the process sleeps in `poll`. Instead of a bit map it hands over an array of
-(descriptor, events), so any number and any descriptor fits; but the array is still handed over
-whole for every call, and the kernel still asks every socket in turn.
+(descriptor, events), so any descriptor fits, and as many as RLIMIT_NOFILE allows: a longer array is
+refused (poll(2), EINVAL). But the array is still handed over whole for every call, and the kernel
+still asks every socket in turn.
 
 When nothing is ready the kernel walks the array twice for one answer: once to ask and to take a
 place in every wait queue, and after the wake-up once more to ask and to give the places back. A

@@ -1,13 +1,15 @@
 """Signal-driven IO: the kernel calls us, by a signal, when something happens on a socket.
 
 While it waits, the process sleeps in `rt_sigtimedwait`, and no socket is asked or listed: each
-one has O_ASYNC set, so the kernel sends a signal when bytes or room arrive. F_SETSIG makes it a
-real-time signal, which is queued and carries the descriptor (`si_fd`), fcntl(2).
+one has O_ASYNC set, so the kernel sends a signal when bytes or room arrive. F_SETSIG says which
+one: a real-time signal, since of all others the kernel keeps one at most, fcntl(2). It is queued,
+once for each thing that happened, and carries the descriptor (`si_fd`).
 
 A signal says that something happened once, not how much is left of it. So whoever was signalled
 is asked with a poll that does not wait, and stays on the list of those to ask until the answer is
-"nothing". And the queue of signals has an end, RLIMIT_SIGPENDING: where it overflows the kernel
-sends a plain SIGIO that names nobody, and then everybody has to be asked.
+"nothing". And the queue of signals has an end, RLIMIT_SIGPENDING, up to which the signals of
+all processes of the user are counted together: beyond it the kernel sends a plain SIGIO that names
+nobody, and then everybody has to be asked.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def test_refusals_name_the_field(agent: Agent, echo: Address) -> None:
         ("fly", {}, "`op` cannot be 'fly'; allowed: play, go, await"),
         ("play", {**good, "target": ["host", 1]}, 'play: `target` must be an address as ["10.0'),
         ("play", {**good, "count": 0}, "play: `count` must be a whole number, 1 or more, not 0"),
-        ("play", {**good, "reply": "sing"}, '`reply` must be "echo" or "upper"'),
+        ("play", {**good, "reply": "echo"}, "play: `reply` is no field of it; allowed: group, "),
         ("play", {**good, "colour": 1}, "play: `colour` is no field of it; allowed: group, script"),
         (
             "play",

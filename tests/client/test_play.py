@@ -111,9 +111,32 @@ def test_bad_input_is_one_line_and_status_2(tmp_path: Path) -> None:
         "bad.toml: step 2 (idle): `for` is no field of it; allowed: mark, doing, for_s\n"
     )
     assert client("play", "nobody", "127.0.0.1", 9).returncode == 2
-    assert client("play", "steady", "127.0.0.1", 0).returncode == 2
-    assert client("play", "steady", "127.0.0.1", 9, "--count", 0).returncode == 2
     assert client().returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("127.0.0.1", 0), "PORT: must be a port, from 1 to 65535, not '0'"),
+        (("127.0.0.1", "http"), "PORT: must be a port, from 1 to 65535, not 'http'"),
+        (("127.0.0.1", 9, "--count", 0), "--count: must be a whole number above 0, not '0'"),
+        (("127.0.0.1", 9, "--count", "many"), "must be a whole number above 0, not 'many'"),
+        (
+            ("127.0.0.1", 9, "--for", "ever"),
+            "--for: must be a number of seconds above 0, not 'ever'",
+        ),
+        (
+            ("127.0.0.1", 9, "--bind", "here"),
+            "--bind: must be an IPv4 or IPv6 address, not 'here'",
+        ),
+    ],
+)
+def test_a_bad_argument_is_named_with_what_is_allowed(
+    arguments: tuple[str | int, ...], told: str
+) -> None:
+    done = client("play", "steady", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"{told}\n")
 
 
 def test_help_reads_well() -> None:

@@ -39,7 +39,7 @@ def some(hint: Any) -> Any:
     if origin is list:
         return [some(inside[0])]
     if origin is tuple:
-        return tuple(some(one) for one in inside)
+        return tuple(some(one) for one in inside if one is not ...)
     if origin is dict:
         return {some(inside[0]): some(inside[1])}
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):

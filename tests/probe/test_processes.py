@@ -234,6 +234,20 @@ def test_activity_tells_when_a_sleeper_was_awake_between_two_samples(probe: Driv
     assert begun <= one["slept"][0] <= found["to"]
 
 
+def test_activity_tells_what_waits_in_the_sockets_at_a_port(probe: Driver) -> None:
+    _, port = probe.subject("keep")
+    with connected(port) as [client]:
+        peer = name(client)
+        client.sendall(b"abc")
+        probe.wait({"queue": {"peers": [peer], "port": port, "recv_q_at_least": 3}})
+        number = probe.send("activity", within_s=0.3, every_s=0.005, port=port)
+        probe.ask("snapshot")  # answered in order, so by now it is being sampled
+        client.sendall(b"de")
+        [one] = probe.answer(number)["queues"]
+    assert one["peer"] == peer
+    assert [change[1:] for change in one["queue"]] == [[3, 3], [5, 5]]
+
+
 def test_descriptors_and_idle(probe: Driver) -> None:
     probe.subject("keep")
     probe.wait({"descriptors": {"at_most": 4}}, within_s=0)

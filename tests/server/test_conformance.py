@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -195,6 +196,32 @@ def test_what_came_while_the_server_was_frozen_is_answered(crowd_model: str, sta
         assert peer.read(10) == b"meanwhile\n"
 
 
+def test_what_came_while_the_server_computed_is_no_silence(crowd_model: str, start: Start) -> None:
+    if crowd_model == "threaded":
+        pytest.skip("a thread of its own hears each client")
+    server = start("--model", crowd_model, "--reply", "compute", "--idle-timeout", "0.4")
+
+    def told_in_time() -> bool:
+        askers = [server.connect() for _ in range(3)]
+        peer = server.connect()
+        peer.socket.settimeout(60)  # the work is a second of CPU, which others may want too
+        host, port = peer.socket.getsockname()
+        name = f"{host}:{port}"
+        server.event("accepted", peer=name)
+        before = server.cpu_s()
+        for asker in askers:
+            asker.send(b"a question that takes a quarter of a second\n")
+        wait_until("work", lambda: server.cpu_s() - before > 0.05)
+        spoke_at = time.monotonic()
+        peer.send(b"meanwhile\n")
+        if peer.read(10) == b"meanwhile\n":
+            return True
+        assert server.event("closed", peer=name)["t"] < spoke_at, "it had spoken, and was not heard"
+        return False
+
+    wait_until("a peer that spoke in time", told_in_time)
+
+
 def test_peer_that_never_reads_is_held_back_and_then_removed(model: str, start: Start) -> None:
     server = start("--model", model, "--idle-timeout", "1", "--user-timeout", "0")
     peer = server.connect(receive_buffer=4096)
@@ -260,6 +287,30 @@ def test_stuck_peer_does_not_outlast_the_grace_time(model: str, start: Start) ->
     peer.read(1)
     assert server.stop() == 0
     assert server.event("closed")["reason"] == "grace"
+
+
+def test_a_server_that_stops_waits_asleep_for_the_last_acknowledgement(
+    model: str, start: Start
+) -> None:
+    if model == "nonblocking":
+        pytest.skip("never sleeps by its nature")
+    server = start("--model", model)
+    peer = server.connect(receive_buffer=4096)
+    peer.send(b"x" * 60_000 + b"\n")
+    peer.read(1)
+    before = used = server.cpu_s()
+    server.process.send_signal(signal.SIGTERM)
+
+    def ended() -> bool:
+        nonlocal used
+        used = server.cpu_s()
+        return server.process.poll() is not None
+
+    wait_until("its end", ended)
+    closed = server.event("closed")
+    assert closed["reason"] == "shutdown"
+    assert closed["t"] - server.event("stopping")["t"] > 1, "the peer had not acknowledged all"
+    assert used - before < 0.4
 
 
 def test_second_signal_ends_it_at_once(model: str, start: Start) -> None:

@@ -59,9 +59,10 @@ def test_it_imports_nothing_that_does_io() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             for name in names:
-                if name in ("server.framing", "server.reply") and name not in seen:
-                    todo.append(Path(module.__file__).with_name(name.split(".")[1] + ".py"))
+                if name in ("framing", "reply") and name not in seen:
+                    todo.append(Path(module.__file__).with_name(f"{name}.py"))
                 seen.add(name)
+    assert {"framing", "reply"} <= seen
     assert not seen & {"socket", "select", "selectors", "asyncio", "os", "ssl", "time", "threading"}
 
 
@@ -107,7 +108,7 @@ def test_answers_queue_in_order_while_the_kernel_takes_nothing(data: list[bytes]
         connection.data_sent(0)
     assert connection.unsent == sum(map(len, data))
     connection.receive_eof()
-    assert connection.state is (module.HALF_CLOSED if data else CLOSED)
+    assert connection.state is (module.CLOSE_WAIT if data else CLOSED)
     assert take(connection) == b"".join(data)
     assert connection.state is CLOSED
 
@@ -144,11 +145,29 @@ def test_refusal_is_said_then_our_fin_then_the_peer_is_ignored_for_a_while() -> 
     connection.receive_data(b"abc\nabcd")
     assert wants(connection) == "write"
     assert take(connection) == b"abc\nerror: message longer than 3 bytes\n"
-    assert wants(connection) == "read fin"
+    assert wants(connection) == "fin"
+    connection.fin_sent()
+    assert wants(connection) == "read"
     connection.receive_data(b"more\n" * 100)
     assert connection.output == b""
     assert connection.patience == LINGER_S
     assert connection.expire(0.0) == 0
+    assert (connection.state, connection.reason) == (CLOSED, "oversize")
+
+
+def test_our_fin_is_sent_once_and_only_after_the_last_byte() -> None:
+    connection = make("--max-message", "3")
+    with pytest.raises(StateError, match="OPEN cannot take FIN_SENT"):
+        connection.fin_sent()
+    connection.receive_data(b"abcd")
+    assert wants(connection) == "write"
+    with pytest.raises(StateError, match="FLUSHING cannot take FIN_SENT"):
+        connection.fin_sent()
+    take(connection)
+    connection.fin_sent()
+    with pytest.raises(StateError, match="FIN_WAIT cannot take FIN_SENT"):
+        connection.fin_sent()
+    connection.receive_eof()
     assert (connection.state, connection.reason) == (CLOSED, "oversize")
 
 
@@ -165,7 +184,7 @@ def test_who_waits_for_the_operator_is_not_idle_while_it_listens() -> None:
     connection.receive_data(b"anybody?\n")
     assert connection.expire(11.0) == 10
     connection.receive_eof()
-    assert connection.state is module.HALF_CLOSED
+    assert connection.state is module.CLOSE_WAIT
     assert connection.expire(11.0) == 0
 
 
@@ -177,7 +196,7 @@ def test_operator_answers_the_oldest_message_first() -> None:
     connection.receive_eof()
     assert connection.answer(b"1")
     assert take(connection) == b"1\n"
-    assert connection.state is module.HALF_CLOSED
+    assert connection.state is module.CLOSE_WAIT
     assert connection.answer(b"2")
     assert take(connection) == b"2\n"
     assert connection.state is CLOSED

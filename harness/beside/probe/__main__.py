@@ -38,14 +38,15 @@ class Probe:
         dispatcher = Dispatcher(
             self._loop, sys.stdin.fileno(), sys.stdout.fileno(), on_end=self._loop.stop
         )
-        self._witness = Witness(self._loop, subject, open_table())
+        table = open_table()
+        self._witness = Witness(self._loop, subject, table)
         self._spawner = Spawner(self._loop, subject, dispatcher.emit, self._witness.hurry)
         self._wire = Wire(dispatcher.emit)
         for part in (
             self._witness,
             self._spawner,
             Control(self._loop, subject),
-            Activity(self._loop, subject),
+            Activity(self._loop, subject, table),
             self._wire,
         ):
             dispatcher.offer(part.ops())

@@ -2,7 +2,9 @@
 
 From this come the pictures of the IO models: a blocking server asleep in `recvfrom` on one client's
 descriptor, a select server in `select`, a busy one running. Between two samples a thread may have
-done anything; what it did in sum, the kernel's own counts of switches and CPU time tell.
+done anything; what it did in sum, the kernel's own counts of switches and CPU time tell. With
+`port`, the receive queues of the connections there are looked at in the same moments: so it shows
+what a thread was doing when bytes were copied out of a socket.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from iolab.harness.beside.loop import Loop
 from iolab.harness.beside.ops import Handler, Reply, Request, RequestError
 from iolab.harness.beside.probe import processes
 from iolab.harness.beside.probe.processes import GONE, Thread
+from iolab.harness.beside.probe.sockets import Address, Row
 from iolab.harness.beside.probe.subject import SubjectProcesses
+from iolab.harness.beside.probe.view import Table
 
 MOST_SAMPLES = 100_000
 
@@ -79,12 +83,45 @@ class Line:
         }
 
 
-class Activity:
-    """Samples the subject's threads on the probe's loop."""
+class Queues:
+    """What waits in the sockets at one port: `[t, recv_q, bytes_received]` at each change."""
 
-    def __init__(self, loop: Loop, subject: SubjectProcesses) -> None:
+    def __init__(self, table: Table, port: int | None) -> None:
+        """Without a port there is nothing to see."""
+        self._table = table
+        self._port = port
+        self._seen: dict[Address, list[tuple[float, int, int | None]]] = {}
+
+    def look(self, now: float) -> None:
+        """One sample."""
+        if self._port is None:
+            return
+        for row in self._table.rows(self._port, info=True):
+            if row.state != "LISTEN":
+                self._note(now, row)
+
+    def _note(self, now: float, row: Row) -> None:
+        info = row.info
+        seen = self._seen.setdefault(row.peer, [])
+        change = (now, row.recv_q, info.bytes_received if info else None)
+        if not seen or seen[-1][1:] != change[1:]:
+            seen.append(change)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """As `docs/protocol.md` has it."""
+        return [
+            {"peer": peer, "queue": [[round(t, 4), *counts] for t, *counts in seen]}
+            for peer, seen in self._seen.items()
+        ]
+
+
+class Activity:
+    """Samples the subject's threads, and its sockets' queues, on the probe's loop."""
+
+    def __init__(self, loop: Loop, subject: SubjectProcesses, table: Table) -> None:
         self._loop = loop
         self._subject = subject
+        self._table = table
 
     def ops(self) -> dict[str, Handler]:
         """The op by its name."""
@@ -94,6 +131,7 @@ class Activity:
         reader = Fields(request)
         within_s = reader.take("within_s", fields.SECONDS)
         every_s = reader.take("every_s", fields.SECONDS)
+        queues = Queues(self._table, reader.take("port", fields.PORT, None))
         reader.end()
         if every_s * MOST_SAMPLES < within_s:
             least = f"at least {within_s / MOST_SAMPLES} for {within_s} s"
@@ -105,6 +143,7 @@ class Activity:
 
         def sample() -> None:
             now = time.monotonic()
+            queues.look(now)
             for one in self._subject.look():
                 try:
                     cpu_s = processes.cpu_s(one.pid)
@@ -121,7 +160,7 @@ class Activity:
             if now - begun < within_s:
                 self._loop.call_later(every_s, sample)
             else:
-                reply(_results(begun, now, lines, used))
+                reply({**_results(begun, now, lines, used), "queues": queues.as_json()})
 
         sample()
         return reply

@@ -1,19 +1,20 @@
-"""What each step of a script does, as a course: a generator that yields while it waits.
+"""Runs the steps of a script, and those steps that open, close, wait and repeat.
 
-A course looks at the records of its connection and its clock, and raises Failed. Nothing is told
-to it: see client.player.
+What a step does is a course: a generator that yields while it waits. A course looks at the records
+of its connection and its clock, and raises Failed. Nothing is told to it: see client.player.
 """
 
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from . import listening, script, speaking
-from .failure import Failed, Failure
-from .script import Step
+from .. import script
+from ..failure import Failed, Failure
+from ..script import Step
+from . import receiving, sending
 
 if TYPE_CHECKING:
-    from .player import Player
+    from ..player import Player
 
 Course = Generator[None, None, None]
 
@@ -133,11 +134,11 @@ def _rest(player: "Player", is_over: Callable[[], bool]) -> Course:
 
 _COURSES: dict[type[Step], Callable[["Player", Any], Course | None]] = {
     script.Connect: _connect,
-    script.Send: speaking.send,
-    script.Ask: speaking.ask,
-    script.Flood: speaking.flood,
-    script.Expect: listening.expect,
-    script.Read: listening.read,
+    script.Send: sending.send,
+    script.Ask: sending.ask,
+    script.Flood: sending.flood,
+    script.Expect: receiving.expect,
+    script.Read: receiving.read,
     script.HalfClose: _half_close,
     script.Close: _close,
     script.Reset: _reset,

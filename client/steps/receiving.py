@@ -1,15 +1,15 @@
-"""The steps that listen: `expect` and `read`. See client.courses."""
+"""The steps that receive: `expect` and `read`. See client.steps.flow."""
 
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from . import script
-from .connection import Connection
-from .failure import Failed, Failure, escaped
+from .. import script
+from ..connection import Connection
+from ..failure import Failed, Failure, escaped
 
 if TYPE_CHECKING:
-    from .player import Player
+    from ..player import Player
 
 Course = Generator[None, None, None]
 

@@ -1,18 +1,18 @@
-"""The steps that send: `send`, `ask` and `flood`. See client.courses."""
+"""The steps that send: `send`, `ask` and `flood`. See client.steps.flow."""
 
 import socket
 import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from . import kernel, script
-from .connection import Connection
-from .failure import Failed, Failure
-from .loop import NEVER
-from .payload import Source
+from .. import kernel, script
+from ..connection import Connection
+from ..failure import Failed, Failure
+from ..loop import NEVER
+from ..payload import Source
 
 if TYPE_CHECKING:
-    from .player import Player
+    from ..player import Player
 
 Course = Generator[None, None, None]
 
