@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from iolab.harness.backends import identity
@@ -290,7 +291,9 @@ except Exception as error:
 def tried(*prefix: str, python: str = sys.executable) -> str:
     """What the trial says under such a command."""
     command = [*prefix, python, "-B", "-c", TRIAL]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=ROOT, env=LIBRARIES, capture_output=True, text=True, check=True
+    ).stdout
 
 
 class TestTrial:
@@ -332,12 +335,16 @@ class TestTrial:
         assert said.startswith(f"UsageError --backend namespaces: {steps.PROC}: ")
 
 
+# Where the libraries are that we run with, and that a Python of the same version can share.
+LIBRARIES = {**os.environ, "PYTHONPATH": str(Path(msgspec.__file__).parents[1])}
+
+
 def everybodys() -> str:
-    """A Python, new enough, that nobody may run."""
+    """A Python that nobody may run, with our libraries."""
     python = "/usr/bin/python3"
-    asks = "import sys; sys.exit(sys.version_info < (3, 11))"
-    if not os.path.exists(python) or subprocess.run([python, "-c", asks]).returncode:
-        pytest.skip(f"{python} is not a Python 3.11, and others may be out of nobody's reach")
+    tried = [python, "-c", "import msgspec"]
+    if not os.path.exists(python) or subprocess.run(tried, env=LIBRARIES).returncode:
+        pytest.skip(f"{python} cannot share our libraries, and others may be out of nobody's reach")
     return python
 
 
@@ -350,6 +357,7 @@ class TestRootless:
         said = subprocess.run(
             [*nobody, everybodys(), "-B", "-m", "tests.backends.rootless"],
             cwd=ROOT,
+            env=LIBRARIES,
             capture_output=True,
             text=True,
         )
