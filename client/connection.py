@@ -153,6 +153,11 @@ class Connection:
         """The failure that `within_s` has passed while something is owed."""
         return Failed(Failure("late", f"not within {within_s:g} s: {self.replies.missing()}"))
 
+    def unended(self, within_s: float) -> Failed:
+        """The failure that all that was owed came, and the end of the connection did not."""
+        came = self.replies.missing()
+        return Failed(Failure("unended", f"no end within {within_s:g} s: {came}"))
+
     def listen(self) -> None:
         """Read from now on whatever comes."""
         self.reading = True

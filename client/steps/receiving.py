@@ -59,6 +59,8 @@ def _hear(player: "Player", connection: Connection, step: script.Expect) -> Cour
             raise connection.ended_early()
         before, now = now, time.monotonic()
         if now >= deadline:
+            if goal() and step.eof:
+                raise connection.unended(step.within_s)
             raise connection.late(step.within_s)
         if step.rate is None:
             player.alarm.set(deadline)

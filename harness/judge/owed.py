@@ -34,6 +34,7 @@ FAILURES: Mapping[Shortfall, Meaning] = {
     "mismatch": Meaning("wrong bytes came", "wrong bytes", wrong_bytes=True),
     "surplus": Meaning("bytes came that nobody asked for", "wrong bytes", wrong_bytes=True),
     "late": Meaning("no answer in time", "no reply"),
+    "unended": Meaning("every reply came, and the end of the connection did not", "no end"),
     "unfinished": Meaning("no end in time", "no reply"),
     "refused": Meaning("the connection was refused", "refused", is_refusal=True),
     "reset": Meaning("the server reset the connection", is_end=True, unkind=True, is_refusal=True),

@@ -74,19 +74,31 @@ UNPROVOKED = [
 
 
 def still_open(scene: Scene, snapshot: Snapshot | None) -> list[str]:
-    """What the subject has not closed, its listener included."""
+    """What the subject has not closed, its listener included; or that it has closed all."""
     rows = [row for row in (snapshot.sockets if snapshot else []) if row.owners]
+    if snapshot and not rows:
+        return ["it has closed all its sockets: what its threads wait for keeps it"]
     heard = [f"it still listens on {address(row.local)}" for row in rows if row.state == LISTEN]
     held = [socket(scene, row) for row in rows if row.state != LISTEN]
     return [*heard, *listed([f"not closed: {line}" for line in held], "sockets")]
 
 
 def waking(scene: Scene, snapshot: Snapshot | None) -> list[str]:
-    """The subject's connections that a poll for input, or for an error, reports at once."""
-    return [
+    """The subject's sockets that a poll for input, or for an error, reports at once.
+
+    A listener is one of them for as long as somebody waits to be accepted.
+    """
+    rows = [row for row in (snapshot.sockets if snapshot else []) if row.owners]
+    waited_for = [
+        f"always ready: the listener on {address(row.local)}, with {row.recv_q} clients in its "
+        "queue: accept takes none"
+        for row in rows
+        if row.state == LISTEN and row.recv_q
+    ]
+    return waited_for + [
         f"always ready: {socket(scene, row)}"
-        for row in (snapshot.connections if snapshot else [])
-        if row.owners and (row.state in ("CLOSE-WAIT", "CLOSED") or row.recv_q)
+        for row in rows
+        if row.state != LISTEN and (row.state in ("CLOSE-WAIT", "CLOSED") or row.recv_q)
     ]
 
 

@@ -18,6 +18,7 @@ FailureKind = Literal[
     "mismatch",
     "surplus",
     "late",
+    "unended",
     "os",
 ]
 

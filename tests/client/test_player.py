@@ -47,7 +47,7 @@ def send(text: str = "hello", **fields: Any) -> dict[str, Any]:
         (servers.answers_half_and_ends, [ask()], "eof", None),
         (servers.answers_and_ends, [ask(), {"do": "idle", "for_s": 0.1}, ask()], "eof", None),
         (servers.answers_and_ends, [ask(), {"do": "expect", "reset": True}], "eof", None),
-        (servers.echo, [ask(), {**END, "within_s": 0.05}], "late", None),
+        (servers.echo, [ask(), {**END, "within_s": 0.05}], "unended", None),
         (servers.echo, [send(), {"do": "expect", "nothing_s": 1}], "surplus", None),
         (servers.resets, [ask()], "reset", errno.ECONNRESET),
         (servers.resets, [send(), END], "reset", errno.ECONNRESET),

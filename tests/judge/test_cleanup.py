@@ -193,6 +193,16 @@ class TestCalm:
         assert finding.evidence[0] == "0.98 of a CPU over 0.2 s"
         assert "was running (no system call)" in evidence(finding)
 
+    def test_a_listener_that_cannot_take_who_waits_is_always_ready(self) -> None:
+        seen = Observed()
+        seen.add(Calm(when="before the scenario", held=True))
+        waiting = listener(recv_q=7)
+        seen.snapshot("last", sockets=[waiting], processes=[process(14, thread(None))])
+        seen.add(Calm(when="with no descriptor free", held=False, seen="0.98 of a CPU"))
+        told = evidence(finding_of(seen))
+        assert "always ready: the listener on 10.91.0.2:9000, with 7 clients in its queue" in told
+        assert "no connection has input" not in told
+
     def restless(self, names_restless: bool = False) -> Level:
         seen = Observed(names_restless=names_restless)
         seen.add(Calm(when="before the scenario", held=False, seen="1.0 of a CPU"))
@@ -230,6 +240,17 @@ class TestStop:
         assert finding.summary == "it still runs 3.0 s after SIGTERM"
         assert "was in futex, for 3.0 s" in evidence(finding)
         assert "its log: stopping" in finding.evidence
+
+    def test_one_that_runs_on_with_nothing_open(self) -> None:
+        seen = Observed("lifecycle.sigterm")
+        seen.snapshot("stopped", sockets=[], processes=[process(14, thread("futex", since_s=3.0))])
+        seen.add(Stop(status=None, within_s=3.0, asked="SIGTERM", allowed=[0]))
+        seen.end()
+        [finding] = seen.judged().cleanup.findings
+        assert finding.evidence[0] == (
+            "it has closed all its sockets: what its threads wait for keeps it"
+        )
+        assert "was in futex, for 3.0 s" in evidence(finding)
 
     def test_one_that_runs_on_says_who_is_still_connected(self) -> None:
         seen = Observed("lifecycle.sigterm-busy")

@@ -27,6 +27,7 @@ def test_everything_as_expected() -> None:
         ("mismatch", "wrong bytes", "wrong bytes came"),
         ("surplus", "wrong bytes", "bytes came that nobody asked for"),
         ("late", "no reply", "no answer in time"),
+        ("unended", "no end", "every reply came, and the end of the connection did not"),
         ("refused", "refused", "the connection was refused"),
         ("reset", "cut off", "the server reset the connection"),
         ("eof", "cut off", "the server ended the connection early"),
