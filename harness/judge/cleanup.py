@@ -47,7 +47,7 @@ MEMORY_NOISE = 1 << 20
 
 def judge_cleanup(scene: Scene) -> list[Finding]:
     """All findings on cleanup."""
-    if any(went_to_background(death) for death in scene.all(Death)):
+    if any(went_to_background(scene, death) for death in scene.all(Death)):
         left = "the server has put itself into the background, and nothing was asked of it there"
         return [Finding("cleanup", Level.UNKNOWN, IN_THE_BACKGROUND, left)]
     if scene.has(Death):
@@ -90,8 +90,12 @@ def _removals(scene: Scene) -> Iterator[Finding]:
             "cleanup",
             Level.FAILED,
             leftovers.cause(left),
-            f"{len(left)} of {len(record.peers)} dead connections were not removed within "
-            f"{record.within_s:.1f} s ({record.promise})",
+            (
+                f"{len(left)} of {len(record.peers)} dead connections were not removed within "
+                if left
+                else f"some of {len(record.peers)} dead connections were removed later than "
+            )
+            + f"{record.within_s:.1f} s ({record.promise})",
             (
                 *_told(scene, left),
                 *words.threads(scene, snapshot),

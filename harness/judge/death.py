@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from iolab.harness.judge import words
 from iolab.harness.judge.scene import Scene, address
 from iolab.harness.judge.verdict import IN_THE_BACKGROUND, Finding, Level
-from iolab.harness.record.kinds import Astray, Deaf, Death, Left, Unstartable
+from iolab.harness.record.kinds import Astray, Deaf, Death, Left, Trigger, Unstartable
 
 STAY = (
     "keep it in the foreground, where its end and its output can be seen: `exec` in a script, "
@@ -33,7 +33,7 @@ def judge_death(scene: Scene) -> Iterator[Finding]:
             conditional=False,
         )
     for death in scene.all(Death):
-        if went_to_background(death):
+        if went_to_background(scene, death):
             yield _background(death)
             continue
         left = [f"{_who(one)}, which it started, goes on" for one in death.left]
@@ -48,16 +48,19 @@ def judge_death(scene: Scene) -> Iterator[Finding]:
         )
 
 
-def went_to_background(death: Death) -> bool:
-    """Whether the command ended as if all were well, and what it started goes on."""
-    return death.status == 0 and bool(death.left)
+def went_to_background(scene: Scene, death: Death) -> bool:
+    """Whether the command ended as if all were well, and what it started goes on.
+
+    Before anything was done to it: who ends later, beside children that go on, has died.
+    """
+    return death.status == 0 and bool(death.left) and not scene.has(Trigger)
 
 
 def _deaf(scene: Scene, deaf: Deaf) -> Finding:
     near = scene.snapshot_before(deaf.t)
     listening = near.listeners if near else []
     where = ", ".join(address(row.local) for row in listening) or "nowhere"
-    what = f"it did not listen on port {deaf.port} within {deaf.within_s:.0f} s"
+    what = f"it did not listen on port {deaf.port} within {deaf.within_s:g} s"
     if deaf.elsewhere:
         what = f"it listens where no client comes to: {where}, not {address(scene.target)}"
     return Finding(

@@ -47,7 +47,6 @@ FAILURES: Mapping[Shortfall, Meaning] = {
     "os": Meaning("os"),
 }
 
-EVERY = frozenset(FAILURES)
 RIGHT_SO_FAR = frozenset(kind for kind, what in FAILURES.items() if not what.wrong_bytes)
 ENDS = frozenset(kind for kind, what in FAILURES.items() if what.is_end)
 REFUSALS = frozenset(kind for kind, what in FAILURES.items() if what.is_refusal)

@@ -89,7 +89,11 @@ def _lost_replies(
     scene: Scene, name: str, reports: list[Report], least: int, owed: Mapping[Address | None, int]
 ) -> Iterator[Finding]:
     """An end by the server, whatever its reason, must not take away replies that it owes."""
-    short = [r for r in reports if r.replies < max(least, owed.get(r.local, 0))]
+    short = [
+        report
+        for report in reports
+        if _was_ended(report) and report.replies < max(least, owed.get(report.local, 0))
+    ]
     if short:
         yield Finding(
             "reply",
@@ -104,6 +108,13 @@ def _lost_replies(
             ),
             timed=False,
         )
+
+
+def _was_ended(report: Report) -> bool:
+    """Whether the server ended it: who waits still has lost nothing yet."""
+    failure = report.failure
+    by_failure = failure is not None and FAILURES[failure.kind].is_end
+    return by_failure or report.eof is not None or report.reset is not None
 
 
 def _unkind_ends(name: str, reports: list[Report]) -> Iterator[Finding]:

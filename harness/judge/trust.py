@@ -9,7 +9,7 @@ from iolab.harness.judge.excuse import held_up
 from iolab.harness.judge.owed import DEBTS
 from iolab.harness.judge.patience import LATE_AFTER_S, kept_idle
 from iolab.harness.judge.scene import Scene
-from iolab.harness.record.kinds import Aborted, NotShown, Proof
+from iolab.harness.record.kinds import Aborted, NotShown, Proof, Unready
 from iolab.harness.record.probe import Late, WireFault
 
 # An agent or probe whose own loop was late by more than this share of a bystander's bound cannot
@@ -39,6 +39,15 @@ def _unproven(scene: Scene) -> Iterator[Doubt]:
     for proof in scene.all(Proof):
         if not proof.held:
             yield Doubt(f"the circumstance was not seen: {proof.claim}", unproven=True)
+    for unready in scene.all(Unready):
+        group = scene.groups[unready.group]
+        failed = any(report.outcome == "failed" for report in scene.reports_of(unready.group))
+        # Who failed on the way is a finding of its own; who just was not there has shown nothing.
+        if DEBTS[group.must].until_touched and not failed:
+            yield Doubt(
+                f"the circumstance was not seen: {unready.group} did not come to {unready.mark}",
+                unproven=True,
+            )
     for fault in scene.all(NotShown):
         yield Doubt(f"the fault was not seen: {fault.reason}", unproven=True)
     for wire in scene.all(WireFault):

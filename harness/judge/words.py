@@ -90,8 +90,8 @@ def waking(scene: Scene, snapshot: Snapshot | None) -> list[str]:
     """
     rows = [row for row in (snapshot.sockets if snapshot else []) if row.owners]
     waited_for = [
-        f"always ready: the listener on {address(row.local)}, with {row.recv_q} clients in its "
-        "queue: accept takes none"
+        f"always ready: the listener on {address(row.local)}, and {row.recv_q} wait in its "
+        "queue to be accepted"
         for row in rows
         if row.state == LISTEN and row.recv_q
     ]

@@ -33,6 +33,7 @@ class Life:
         self._pod = lab.nodes.pod
         self.process: SubjectProcess | None = None
         self.is_over = False
+        self._asked_at = 0.0
         self._throttled: HeldUp | None = None
 
     def start(self) -> SubjectProcess:
@@ -72,15 +73,19 @@ class Life:
     def stop(self, signal: str) -> None:
         """Send the signal to the subject's main process; from now on it is expected to end."""
         self.is_over = True
+        self._asked_at = time.monotonic()
         self._lab.record(AskedToStop(signal=signal))
         self._lab.probe.request("signal", signal=signal, who="main")
 
     def expect_stop(self, *, by: Bound, asked: str, allowed: Sequence[int] | None) -> None:
-        """The subject must end in time, with one of the allowed statuses (None: any).
+        """The subject must end in time since it was asked, with one of the allowed statuses.
+
+        None allows any.
 
         Who was asked to stop, and not just killed, must take its children along.
         """
-        status = self.process.wait(by.within_s) if self.process else None
+        left_s = max(0.0, self._asked_at + by.within_s - time.monotonic())
+        status = self.process.wait(left_s) if self.process else None
         self._lab.probe.snapshot("stopped")
         if status is not None and allowed is not None:
             self.look_for_survivors()

@@ -23,6 +23,7 @@ LONGER = 56 << 10
 # More is asked for where the kernel took it all, as of a subject that has made its buffers large.
 LONG_REPLIES = (192 << 10, 2 << 20, 16 << 20)
 SHORT_REPLIES = (64 << 10, 512 << 10)
+BORNE = 64 << 20
 
 
 def victims(
@@ -85,7 +86,7 @@ def mid_reply(
     `heard_out`: all that they said has arrived, so that the end behind it can arrive.
     """
     group: Group | None = None
-    for number, (size, times) in enumerate(requests(lab)):
+    for number, (size, times) in enumerate(requests(lab, lab.several(count))):
         if group is not None:
             group.drop()
         group = victims(
@@ -102,17 +103,28 @@ def mid_reply(
         said = {"bytes_received_at_least": group.unit * times} if heard_out else {}
         if group.shows(owed_at_least=1, unit=group.unit, **said):
             break
+        if not group.shows(within_s=0.0, written_at_least=group.unit * times):
+            break  # it is not that the kernel took it all: the proof gets more time
     assert group is not None
     prove_owing(group)
     return group
 
 
-def requests(lab: Lab) -> list[tuple[int, int]]:
-    """(size of a message, how many of them) that ask for ever more than the kernels hold."""
+def requests(lab: Lab, count: int) -> list[tuple[int, int]]:
+    """(size of a message, how many of them) that ask for ever more than the kernels hold.
+
+    For `count` clients together no more than a small machine can bear.
+    """
     if lab.largest >= LONGER:
-        sizes = dict.fromkeys(min(lab.largest, size) for size in LONG_REPLIES)
-        return [(size, 1) for size in sizes]
-    return [(lab.largest, total // lab.largest) for total in SHORT_REPLIES]
+        asked = [(min(lab.largest, total), 1) for total in LONG_REPLIES]
+        asked += [(lab.largest, total // lab.largest) for total in LONG_REPLIES]
+    else:
+        asked = [(lab.largest, total // lab.largest) for total in SHORT_REPLIES]
+    asked = sorted(
+        {(size, times) for size, times in asked if times}, key=lambda one: one[0] * one[1]
+    )
+    borne = [(size, times) for size, times in asked if size * times * count <= BORNE]
+    return borne or asked[:1]
 
 
 def prove_owing(group: Group, **bounds: Any) -> None:

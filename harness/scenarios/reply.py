@@ -5,6 +5,7 @@ from __future__ import annotations
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, idle, repeat, send, wait
 from iolab.harness.scenarios import sources
+from iolab.harness.scenarios.circumstances import prove_read
 from iolab.harness.scenarios.scenario import Cite, scenario
 
 MIB = 1 << 20
@@ -173,7 +174,8 @@ def pipelined(lab: Lab) -> None:
         "pipelined",
         connect(),
         {"do": "read", "on": False},
-        send(size=20, times=10_000),
+        # Who answers one before it reads the next waits for its replies to be read.
+        send(size=20, times=10_000, background=True),
         {"do": "read", "on": True},
         expect(within_s=20),
         close(),
@@ -247,7 +249,7 @@ def interleaved(lab: Lab) -> None:
 
 @scenario(
     "reply.reused-descriptor",
-    title="New clients get the descriptor numbers of those who left half a message or a reply",
+    title="New clients get the descriptor numbers of those who left half a message",
     expects="Nobody ever sees another's bytes.",
     why="A table by descriptor that is not emptied hands the rest of one client to the next.",
     cites=(
@@ -271,6 +273,7 @@ def reused_descriptor(lab: Lab) -> None:
     ]
     for group in leavers:
         group.reached("ready")
+        prove_read(group)
     lab.trigger(*leavers)
     for group in leavers:
         group.go()

@@ -17,7 +17,7 @@ from iolab.harness.lab.steps import (
     wait,
 )
 from iolab.harness.scenarios import sources
-from iolab.harness.scenarios.circumstances import mid_reply, prove_read
+from iolab.harness.scenarios.circumstances import NARROW, mid_reply, prove_owing, prove_read
 from iolab.harness.scenarios.scenario import Cite, scenario
 
 MIB = 1 << 20
@@ -96,9 +96,9 @@ def reader(lab: Lab) -> None:
     seconds = 1.5 if timeout is None else min(1.5, timeout)
     slow = lab.play(
         "slow-reader",
-        connect(receive_buffer=8192),
+        connect(**NARROW),
         {"do": "read", "on": False},
-        send(size=size, times=times),
+        send(size=size, times=times, background=True),
         wait("go", mark="ready"),
         {"do": "read", "on": True},
         expect(rate=times * size / seconds, within_s=20),
@@ -106,7 +106,8 @@ def reader(lab: Lab) -> None:
         count=2,
     )
     slow.reached("ready", within_s=10)
-    slow.prove("unsent bytes in the server's socket", send_q_at_least=1)
+    slow.unit = size + 1
+    prove_owing(slow)
     paused = lab.play(
         "pausing-reader",
         connect(receive_buffer=8192),

@@ -104,7 +104,7 @@ def cable(lab: Lab) -> None:
 @scenario(
     "vanish.returns",
     title="Comes back without memory and answers with a reset",
-    expects="Removed at once.",
+    expects="Removed within the promised detection time.",
     why="A rebooted host says no to the first packet that reaches it: the server must send one.",
     cites=(
         sources.HALF_OPEN,

@@ -200,7 +200,7 @@ class TestCalm:
         seen.snapshot("last", sockets=[waiting], processes=[process(14, thread(None))])
         seen.add(Calm(when="with no descriptor free", held=False, seen="0.98 of a CPU"))
         told = evidence(finding_of(seen))
-        assert "always ready: the listener on 10.91.0.2:9000, with 7 clients in its queue" in told
+        assert "always ready: the listener on 10.91.0.2:9000, and 7 wait in its queue" in told
         assert "no connection has input" not in told
 
     def restless(self, names_restless: bool = False) -> Level:
