@@ -217,7 +217,7 @@ def play(stage: Stage, item: pytest.Item, scenario: Scenario, form: Form) -> Non
     options = item.config.stash[OPTIONS]
     subject = form.subject
     reason = scenario.unsupported(
-        subject.promises, stage.backend.missing(), scenario.cases[form.case], None
+        subject.promises, stage.backend.missing(), scenario.cases[form.case]
     )
     playing = Playing(scenario, subject, form.family, form.case, form.quiet, options.scale)
     if reason is not None:

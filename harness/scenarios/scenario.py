@@ -119,9 +119,7 @@ class Scenario:
         """All by which a manifest or an option may mean this playing, the most exact one first."""
         return (self.label(case, quiet), self.label(case, False), self.id)
 
-    def unsupported(
-        self, promises: Promises, missing: Mapping[str, str], case: Any, descriptors: int | None
-    ) -> str | None:
+    def unsupported(self, promises: Promises, missing: Mapping[str, str], case: Any) -> str | None:
         """Why it cannot be asked of this subject on this backend; None when it can."""
         for name in self.promises:
             if getattr(promises, name) in (None, False):
@@ -137,8 +135,6 @@ class Scenario:
             return f"needs {wanted} connections{others}; max_connections = {most}"
         if (why := self.unsuited(promises, case)) is not None:
             return why
-        if descriptors is not None and descriptors < wanted + 64:
-            return f"needs {wanted} connections; a process may hold {descriptors} descriptors here"
         return None
 
 

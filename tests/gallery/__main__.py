@@ -100,7 +100,7 @@ def dealt(controls: Sequence[Subject]) -> Iterator[tuple[Subject, str]]:
         for case, value in entry.cases.items():
             for place in range(turn, turn + len(controls)):
                 subject = controls[place % len(controls)]
-                if entry.unsupported(subject.promises, {}, value, None) is None:
+                if entry.unsupported(subject.promises, {}, value) is None:
                     yield subject, entry.label(case, quiet=False)
                     turn = place + 1
                     break

@@ -15,7 +15,7 @@ def test_every_scenario_that_can_be_asked_is_asked_of_one() -> None:
         entry.label(case, quiet=False)
         for entry in load_catalogue().values()
         for case, value in entry.cases.items()
-        if any(entry.unsupported(each.promises, {}, value, None) is None for each in controls)
+        if any(entry.unsupported(each.promises, {}, value) is None for each in controls)
     ]
     assert [name for _, name in dealt(controls)] == promised
 

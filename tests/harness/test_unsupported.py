@@ -15,7 +15,7 @@ def _catalogue() -> None:
 
 
 def why_not(id: str, crowd: int, **promises: float) -> str | None:
-    return CATALOGUE[id].unsupported(Promises(**promises), {}, crowd, None)  # type: ignore[arg-type]
+    return CATALOGUE[id].unsupported(Promises(**promises), {}, crowd)  # type: ignore[arg-type]
 
 
 def test_ten_thousand_come_only_to_whoever_promises_a_number() -> None:
