@@ -40,6 +40,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     # It imports all of Hypothesis to say that it has nothing to say, and no scenario uses it.
     config.pluginmanager.unregister(name="hypothesispytest")
+    # On a CI machine pytest would print all evidence once more in its last lines.
+    config.option.force_short_summary = True
     if not runner.is_worker(config):
         from iolab.harness.report.terminal import (
             Summary,  # workers print no table, and start sooner

@@ -47,7 +47,7 @@ MEMORY_NOISE = 1 << 20
 
 def judge_cleanup(scene: Scene) -> list[Finding]:
     """All findings on cleanup."""
-    if any(went_to_background(scene, death) for death in scene.all(Death)):
+    if any(went_to_background(death) for death in scene.all(Death)):
         left = "the server has put itself into the background, and nothing was asked of it there"
         return [Finding("cleanup", Level.UNKNOWN, IN_THE_BACKGROUND, left)]
     if scene.has(Death):

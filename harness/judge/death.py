@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from iolab.harness.judge import words
 from iolab.harness.judge.scene import Scene, address
 from iolab.harness.judge.verdict import IN_THE_BACKGROUND, Finding, Level
-from iolab.harness.record.kinds import Astray, Deaf, Death, Left, Trigger, Unstartable
+from iolab.harness.record.kinds import Astray, Deaf, Death, Left, Unstartable
 
 STAY = (
     "keep it in the foreground, where its end and its output can be seen: `exec` in a script, "
@@ -33,8 +33,8 @@ def judge_death(scene: Scene) -> Iterator[Finding]:
             conditional=False,
         )
     for death in scene.all(Death):
-        if went_to_background(scene, death):
-            yield _background(death)
+        if went_to_background(death):
+            yield _background(scene, death)
             continue
         left = [f"{_who(one)}, which it started, goes on" for one in death.left]
         yield Finding(
@@ -48,12 +48,9 @@ def judge_death(scene: Scene) -> Iterator[Finding]:
         )
 
 
-def went_to_background(scene: Scene, death: Death) -> bool:
-    """Whether the command ended as if all were well, and what it started goes on.
-
-    Before anything was done to it: who ends later, beside children that go on, has died.
-    """
-    return death.status == 0 and bool(death.left) and not scene.has(Trigger)
+def went_to_background(death: Death) -> bool:
+    """Whether the command ended as if all were well, and what it started goes on."""
+    return death.status == 0 and bool(death.left)
 
 
 def _deaf(scene: Scene, deaf: Deaf) -> Finding:
@@ -73,7 +70,7 @@ def _deaf(scene: Scene, deaf: Deaf) -> Finding:
     )
 
 
-def _background(death: Death) -> Finding:
+def _background(scene: Scene, death: Death) -> Finding:
     left = sorted(death.left, key=lambda one: not one.listens)
     who = _who(left[0]) + (f" and {len(left) - 1} more" if len(left) > 1 else "")
     goes = "goes" if len(left) == 1 else "go"
@@ -88,7 +85,7 @@ def _background(death: Death) -> Finding:
         Level.FAILED,
         IN_THE_BACKGROUND,
         f"its command ended with exit status 0, and {who}, which it started, {goes} on {doing}",
-        (STAY,),
+        (STAY, *words.log_tail(scene.end)),
         timed=False,
         conditional=False,
     )
