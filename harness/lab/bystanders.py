@@ -55,6 +55,7 @@ class Bystanders:
         self._must_wait = must_wait
         self._generation = 0
         self._groups: list[str] = []
+        self._kinds: dict[str, str] = {}
         self._resting: dict[str, float] = {}
         self.baseline: Snapshot | None = None
 
@@ -84,6 +85,7 @@ class Bystanders:
             must="promptly",
             client=NODE,
         )
+        self._kinds = {holder: "holder", comer: "comer"}
         self._groups = self._beside(holder, comer)
         come = [steps.connect(within_s=PATIENCE_S), request, steps.close()]
         self._warm(holder)
@@ -111,7 +113,7 @@ class Bystanders:
             self._ask("finish", group, within_s=PATIENCE_S)
 
     def _holder(self) -> list[str]:
-        return [group for group in self._groups if group.startswith("holder")]
+        return [group for group in self._groups if self._kinds[group] == "holder"]
 
     def peers(self) -> list[Address]:
         """The addresses of the connections that they hold."""
@@ -136,7 +138,7 @@ class Bystanders:
         chosen = [
             group
             for group in self._groups
-            if group not in self._resting and (kind == "all" or group.startswith(kind))
+            if group not in self._resting and kind in ("all", self._kinds[group])
         ]
         for group in chosen:
             self._resting[group] = time.monotonic()

@@ -24,13 +24,17 @@ KEPT = 500
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the log: when (`CLOCK_MONOTONIC` seconds), which event, of whom, and the rest."""
+    """A line of the log: when (`CLOCK_MONOTONIC` seconds), which event, of whom, and the rest.
+
+    `reason`: why a connection was closed, by the server's own name for it.
+    """
 
     t: float
     event: str
     client: str | None
     number: int | None
     text: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class ServerLog:
         if event == "clients":
             self._list(t, fields["clients"])
             return
-        line = Line(t, event, client, number, _words(event, fields))
+        reason = str(fields.get("reason")) if event == "closed" else None
+        line = Line(t, event, client, number, _words(event, fields), reason)
         self._add(line)
         if event in ("answered", "operator-mistake"):
             self.reaction, self.listed = line, _NOT_LISTED

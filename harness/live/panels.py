@@ -26,8 +26,9 @@ _EVENT_STYLES = {
     "message": "bold",
     "": "default",
 }
-# How a connection ended that did not end well.
-_BAD_ENDS = ("reset", "timeout", "timed", "error", "grace", "oversize", "broken")
+# Why a connection was closed that ended well: by its client, by the server's own end, by whoever
+# answers at the keyboard.
+_GOOD_ENDS = ("eof", "shutdown", "operator")
 
 
 def clients(state: State, rows: int, *, with_what: bool) -> RenderableType:
@@ -224,6 +225,6 @@ def _queue(number: int) -> Text:
 
 def _said(line: Line) -> Text:
     text = Text(line.text)
-    if line.event == "closed" and line.text.startswith(_BAD_ENDS):
+    if line.reason is not None and line.reason not in _GOOD_ENDS:
         text.stylize("yellow")
     return text
