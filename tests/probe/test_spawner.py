@@ -119,7 +119,10 @@ def test_another_user_is_seen_whole(probe: Driver) -> None:
     (found,) = wait_until(
         "it to accept",
         lambda: probe.snapshot()["processes"],
-        holds=lambda found: found[0]["threads"][0]["syscall"] == "accept4",
+        # A look reads descriptors before system calls: both must be there in one.
+        holds=lambda found: (
+            found[0]["threads"][0]["syscall"] == "accept4" and "3" in found[0]["fds"]
+        ),
     )
     assert found["pid"] == pid
     assert found["fds"]["3"].startswith("socket:[")
