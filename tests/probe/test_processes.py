@@ -166,7 +166,7 @@ def test_freeze_takes_a_parent_that_is_deaf_until_its_child_becomes_a_program(
     probe.ask("thaw")
     with pytest.raises(Refused, match=f"not stopped: {pid} "):
         probe.wait({"stopped": {}}, within_s=0)
-    fifo.write_text("go on")
+    os.close(os.open(fifo, os.O_WRONLY))  # who reads it is a program, and gone, in that moment
     with connected(port) as (client,):
         probe.wait({"accepted": {"port": port, "peers": [name(client)]}})
 
