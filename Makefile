@@ -40,7 +40,8 @@ client: $(SET_UP) ## take part in the running lab by hand, from a second termina
 test: unit scenarios ## unit tests, then all scenarios against the server; writes junit.xml
 
 unit: $(SET_UP) ## the first half of `test`
-	@$(PYTHON) -m pytest tests -n 4
+	@$(PYTHON) -m pytest tests -n 4 || { echo 'What failed among the others is run once more, alone:'; \
+	    $(PYTHON) -m pytest tests --last-failed --last-failed-no-failures none; }
 
 scenarios: $(SET_UP) ## the second half of `test`
 	@$(PYTHON) -m pytest harness/ --junitxml junit.xml $(TEST_OPTIONS)

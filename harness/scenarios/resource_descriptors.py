@@ -40,7 +40,15 @@ TURNS = 4
 )
 def fd_limit(lab: Lab) -> None:
     inside = lab.play(
-        "inside", connect(), ask("early"), wait("go", mark="ready"), ask("still"), close(), count=6
+        "inside",
+        connect(),
+        ask("early"),
+        wait("again", mark="ready"),
+        ask("meanwhile"),
+        wait("go", mark="waits"),
+        ask("still"),
+        close(),
+        count=6,
     )
     inside.reached("ready")
     lab.bystanders.pause("comer")
@@ -68,9 +76,14 @@ def fd_limit(lab: Lab) -> None:
             or outside.reached("ended", within_s=0.5, count=1)
         ),
     )
-    lab.trigger(inside)
     # One after the other: who asks a process of its own over a pool of connections needs a
-    # descriptor for two at a time, and none for one.
+    # descriptor for two at a time, and none for one. Nobody is to look idle to the subject.
+    for asked in range(inside.count):
+        inside.go("again", count=1)
+        if not inside.reached("waits", within_s=10, count=asked + 1):
+            break
+    inside.go("again")
+    lab.trigger(inside)
     lab.bystanders.resume(holder)
     lab.let_pass(HOLDER_ASKS_S)
     lab.bystanders.pause("holder")
