@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-HARNESS = Path(__file__).parents[1] / "harness"
+ROOT = Path(__file__).parents[1]
+HARNESS = ROOT / "harness"
 PACKAGE = "iolab.harness"
 FILES = sorted(HARNESS.rglob("*.py"))
+OTHERS = ("server", "client", "bench", "gallery", "tests")
+SOURCES = [*FILES, *(path for top in OTHERS for path in sorted((ROOT / top).rglob("*.py")))]
+MOST_LINES = 400
 
 # How it flows (`docs/design.md`): each may import what stands before it.
 LAYERS = (
@@ -23,6 +27,11 @@ LAYERS = (
 def layer(path: Path) -> str:
     """The folder of `harness/` that a file is in, or its own name at the top."""
     return path.relative_to(HARNESS).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_no_more_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -223,8 +223,13 @@ def _queue(number: int) -> Text:
     return Text(size(number), style="bold yellow") if number else Text("·", style=QUIET)
 
 
+def ended_well(line: Line) -> bool:
+    """Whether it tells of no connection that was closed for a bad reason."""
+    return line.reason is None or line.reason in _GOOD_ENDS
+
+
 def _said(line: Line) -> Text:
     text = Text(line.text)
-    if line.reason is not None and line.reason not in _GOOD_ENDS:
+    if not ended_well(line):
         text.stylize("yellow")
     return text

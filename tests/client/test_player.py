@@ -255,40 +255,6 @@ def test_a_reset_behind_the_end_is_recorded() -> None:
     assert report["eof"] < report["reset"]
 
 
-def test_flood_stalls_at_a_peer_that_never_reads() -> None:
-    flood = {"do": "flood", "total": 1 << 30, "size": 1000, "stalled_after_s": 0.1}
-    with serving(servers.never_reads) as target:
-        report = play_one(target, CONNECT, flood)
-    assert report["flooded"] == "stalled"
-    assert 0 < report["sent"] < 1 << 30
-
-
-def test_flood_is_sent_and_compared_afterwards() -> None:
-    flood = {"do": "flood", "total": 300_000, "size": 999}
-    with serving(servers.echo) as target:
-        report = play_one(target, CONNECT, flood, EXPECT, ask())
-    assert report["flooded"] == "sent"
-    assert (report["outcome"], report["replies"]) == ("ok", 301)
-
-
-def test_a_stalled_flood_ends_with_a_whole_message() -> None:
-    flood = {"do": "flood", "total": 1 << 30, "size": 70_000, "stalled_after_s": 0.1}
-    with serving(servers.echo) as target:  # which blocks in its own sending until it is read
-        report = play_one(target, CONNECT, flood, EXPECT, ask())
-    assert report["flooded"] == "stalled"
-    assert report["outcome"] == "ok", report["failure"]
-    assert report["sent"] == report["received"]
-
-
-def test_a_half_close_follows_the_last_byte() -> None:
-    flood = {"do": "flood", "total": 1 << 30, "size": 70_000, "stalled_after_s": 0.1}
-    with serving(servers.echo) as target:
-        report = play_one(target, CONNECT, flood, HALF_CLOSE, END)
-    assert report["flooded"] == "stalled"
-    assert report["outcome"] == "ok", report["failure"]
-    assert report["sent"] == report["received"]
-
-
 def test_a_connection_can_be_held_past_the_end() -> None:
     ended: list[bool] = []
 

@@ -277,6 +277,16 @@ def test_replies_to_what_was_read_before_the_end_are_owed_to_each_by_itself() ->
     assert finding.summary.startswith("1 of 2 connections of over were ended and lost replies")
 
 
+def test_who_is_still_waiting_has_lost_no_reply_to_an_end() -> None:
+    seen = Observed()
+    seen.group("over", must="ended", owed=2)
+    seen.failed("over#0", "late", replies=1)
+    seen.end()
+    [finding] = seen.judged().reply.findings
+    assert finding.cause == "no reply"
+    assert finding.timed
+
+
 def test_who_must_be_ended_and_is_not() -> None:
     seen = Observed()
     seen.group("over", must="ended")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from iolab.harness.judge import SIDES, Judgement, Level
 from iolab.harness.record.agent import FailureKind
 from iolab.harness.record.base import Record
-from iolab.harness.record.kinds import Aborted, HeldUp, Must, NotShown, Policy, Proof
+from iolab.harness.record.kinds import Aborted, HeldUp, Must, NotShown, Policy, Proof, Unready
 from iolab.harness.record.probe import Late, WireFault
 from tests.judge.playing import Observed, client, row
 
@@ -45,6 +45,20 @@ def playing(*doubts: Record, fails: FailureKind | None = None) -> Judgement:
         seen.add(replace(doubt), "probe")
     seen.end()
     return seen.judged()
+
+
+@pytest.mark.parametrize(("fails", "level"), [(False, Level.UNKNOWN), (True, Level.FAILED)])
+def test_a_victim_that_did_not_come_to_where_it_was_wanted(fails: bool, level: Level) -> None:
+    """It has shown nothing, unless it failed on the way, which is a finding of its own."""
+    seen = Observed()
+    seen.group("victim", must="nothing")
+    seen.add(Unready(group="victim", mark="ready", error="none of 1 reached ready"))
+    if fails:
+        seen.failed("victim#0", "eof")
+    else:
+        seen.report("victim#0", "running")
+    seen.end()
+    assert seen.judged().reply.level is level
 
 
 @unproven

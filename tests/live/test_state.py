@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from iolab.harness.live.log import address
+from iolab.harness.live.panels import ended_well
 from iolab.harness.live.state import State
 from tests.live.recording import fresh, replay
 
@@ -162,3 +163,12 @@ def test_what_many_connections_do() -> None:
 )
 def test_addresses(text: str, parsed: tuple[str, int]) -> None:
     assert address(text) == parsed
+
+
+@pytest.mark.parametrize(("reason", "well"), [("eof", True), ("idle-timeout", False)])
+def test_why_a_connection_was_closed_is_kept_by_its_name(reason: str, well: bool) -> None:
+    state = replay("select")
+    log(state, "closed", client=4, peer="10.0.0.3:5000", reason=reason, messages=2)
+    line = state.log.lines[-1]
+    assert line.reason == reason
+    assert ended_well(line) is well
