@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from iolab.harness.errors import UsageError
+from iolab.harness.errors import STATUS_OF_BAD_INPUT, UsageError
 from iolab.harness.run import collection, options, runner
-
-STATUS_OF_BAD_INPUT = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from iolab.harness.backends.base import BackendError
-from iolab.harness.errors import UsageError
+from iolab.harness.errors import STATUS_OF_BAD_INPUT, UsageError
 from iolab.harness.places import IS_CHECKOUT
 
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         return _run(name, rest)
     except UsageError as error:
         print(f"iolab: {error}", file=sys.stderr)
-        return 2
+        return STATUS_OF_BAD_INPUT
     except BackendError as error:
         print(f"iolab: {error}", file=sys.stderr)
         return 1

@@ -40,7 +40,8 @@ def judge_death(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             "reply",
             Level.FAILED,
-            "died",
+            # Before any client came, it is the same in every playing: told once a subject.
+            "died" if scene.groups else "does not start",
             f"the server ended by itself: {words.exit_status(death.status)}",
             (*_astray(scene), *words.log_tail(scene.end, lines=12), *left),
             timed=False,

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from iolab.harness.errors import STATUS_OF_BAD_INPUT
 from iolab.harness.judge import SIDES, Level
 from iolab.harness.judge.verdict import OF_THE_SUBJECT
 from iolab.harness.report import results
@@ -30,6 +31,11 @@ STYLES = {
     "FAILED": "bold red",
     "FAILED (by nature)": "blue",
 }
+
+NOTHING = (
+    "iolab: -k: chooses nothing of the catalogue; it must be part of a playing's name, as "
+    "`iolab list` shows them, with `and`, `or` and `not`"
+)
 
 # Where nobody looks at a terminal, lines may be as long as logs allow.
 WIDTH = 160
@@ -61,7 +67,14 @@ class Summary:
                 if report.failed and row.observations:  # and no harness that broke off
                     report.longrepr = Told(report.longrepr)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    @pytest.hookimpl(tryfirst=True)  # before the terminal tells how it ended
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = STATUS_OF_BAD_INPUT
+
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            terminalreporter.write_line(NOTHING)
         if not self.rows:
             return
         self.rows.sort(key=lambda row: (row.subject, row.ip, row.scenario))

@@ -91,5 +91,5 @@ class Run:
         file = io.StringIO()
         writer = SimpleNamespace(_file=file, fullwidth=100)
         reporter: Any = SimpleNamespace(_tw=writer, hasmarkup=markup)
-        self.summary.pytest_terminal_summary(reporter)
+        self.summary.pytest_terminal_summary(reporter, exitstatus=1)
         return file.getvalue()

@@ -208,7 +208,7 @@ class TestInTheBackground:
         left = "import os, time\nif os.fork() == 0: time.sleep(1000)\nsys.exit('no such database')"
         outcome = play(stage, of_the_catalogue("connect.one"), script(tmp_path, left))
         [finding] = outcome.judgement.reply.findings
-        assert finding.cause == "died"
+        assert finding.cause == "does not start"
         assert finding.evidence[0] == "its log: no such database"
         assert finding.evidence[1].endswith(", which it started, goes on")
 
@@ -227,6 +227,7 @@ class TestSubjectsThatDoNotComeUp:
     def test_one_that_dies_at_its_start(self, stage: Stage, tmp_path: Path) -> None:
         finding = self.finding(stage, script(tmp_path, "sys.exit('no such database')"))
         assert finding.summary == "the server ended by itself: exit status 1"
+        assert finding.cause == "does not start"
         assert finding.evidence == ("its log: no such database",)
 
     def test_one_whose_program_is_not_there(self, stage: Stage, tmp_path: Path) -> None:

@@ -117,3 +117,9 @@ def test_no_more_workers_start_than_there_are_playings() -> None:
     done = subprocess.run([*words, *options], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "created: 2/2 workers" in done.stdout
+
+
+def test_a_choice_of_nothing_is_told() -> None:
+    done = run("--backend", "processes", "-n0", "-k", "no-such-scenario")
+    assert done.returncode == 2, done.stdout
+    assert "iolab: -k: chooses nothing of the catalogue; " in done.stdout

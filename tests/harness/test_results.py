@@ -220,7 +220,7 @@ def test_a_run_leaves_results_and_junit_that_agree(tmp_path: Path) -> None:
         "reply.binary": ("UNSUPPORTED", True),
     }
     [failed] = [one for one in found.results if not one.passed]
-    assert failed.findings[0].cause == "died"
+    assert failed.findings[0].cause == "does not start"
     assert "its log: bad \\xff\\x1b[2J" in failed.findings[0].evidence
     assert "\x1b[2J" not in done.stdout
     assert done.stdout.count("its log: bad") == 1
