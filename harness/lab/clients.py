@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 class Group:
     """Connections that play the same steps, named `NAME#0`, `NAME#1`, …"""
 
-    def __init__(self, lab: Lab, client: Client, name: str, count: int, *, scripted: bool) -> None:
-        """`scripted`: part of the scenario, and no bystander."""
+    def __init__(
+        self, lab: Lab, client: Client, name: str, count: int, *, scripted: bool, unit: int = 1
+    ) -> None:
+        """`scripted`: part of the scenario, and no bystander; `unit`: bytes of one message."""
         self.lab = lab
         self.round = lab.round
         self.client = client
         self.name = name
         self.count = count
         self.scripted = scripted
-        self.unit = 1  # bytes of one message, where all of theirs are alike
+        self.unit = unit
 
     def reached(self, mark: str, within_s: float = 5.0, count: int | None = None) -> bool:
         """Whether so many (default: all) come to the step so marked, `connected` or `ended`."""

@@ -17,7 +17,7 @@ from iolab.harness.lab.clients import Client, Group
 from iolab.harness.lab.fault import Fault, Seen, Unproven
 from iolab.harness.lab.life import Life
 from iolab.harness.lab.probe import ProbeHandle
-from iolab.harness.lab.steps import Step, fitting, idle
+from iolab.harness.lab.steps import Step, fitting, idle, unit
 from iolab.harness.record import kinds
 from iolab.harness.record.base import Address, Kind
 from iolab.harness.record.kinds import Must
@@ -140,13 +140,15 @@ class Lab:
         if self.round > 1:
             name = f"{name}@{self.round}"
         agent = self.client(client)
-        group = Group(self, agent, name, count, scripted=must != "promptly")
+        said = fitting(steps, self.largest)
+        scripted = must != "promptly"
+        group = Group(self, agent, name, count, scripted=scripted, unit=unit(said))
         self.groups[name] = group
         self.record(kinds.Group(group=name, must=must, owed=owed, count=count, client=client))
         agent.channel.request(
             "play",
             group=name,
-            script={"title": name, "step": fitting(steps, self.largest)},
+            script={"title": name, "step": said},
             target=self.target,
             bind=bind or agent.address,
             count=count,

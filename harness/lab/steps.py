@@ -60,6 +60,16 @@ def hang(**fields: Any) -> Step:
     return {"do": "hang", **fields}
 
 
+def unit(steps: Sequence[Step]) -> int:
+    """Bytes of one message, its newline included, where all that are to be answered are alike.
+
+    1 where they are not, or are none by `size`.
+    """
+    flat = [inner for step in steps for inner in step.get("steps", [step])]
+    sizes = {step["size"] for step in flat if "size" in step and not step.get("unanswered")}
+    return sizes.pop() + 1 if len(sizes) == 1 else 1
+
+
 def fitting(steps: Sequence[Step], largest: int) -> list[Step]:
     """The steps with no message above `largest` bytes in them, but for one that is to be refused.
 

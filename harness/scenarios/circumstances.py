@@ -99,7 +99,6 @@ def mid_reply(
             narrow=True,
             client=client,
         )
-        group.unit = size + 1
         said = {"bytes_received_at_least": group.unit * times} if heard_out else {}
         if group.shows(owed_at_least=1, unit=group.unit, **said):
             break

@@ -66,7 +66,6 @@ def server_first_oversize(lab: Lab) -> None:
         owed=times,
     )
     told.reached("ready", within_s=10)
-    told.unit = size + 1
     prove_owing(told)
     lab.trigger(told)
     told.go()

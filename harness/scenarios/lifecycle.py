@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from iolab.harness.lab.bounds import AT_ONCE, LEEWAY_S
+from iolab.harness.lab.clients import Group
 from iolab.harness.lab.lab import Lab
 from iolab.harness.lab.steps import ask, close, connect, expect, flood, hang, repeat, send, wait
 from iolab.harness.record.kinds import ListensOn, SecondInstance
@@ -20,6 +21,18 @@ CLOSED_BY = 0.25
 
 # What is in flight is longer than the kernels hold, and soon through once it is read.
 IN_FLIGHT = 256 << 10
+
+
+def terminate(lab: Lab, *groups: Group) -> None:
+    """SIGTERM, while these groups alone are there; from now on the subject must act on them."""
+    lab.bystanders.leave()
+    lab.trigger(*groups)
+    lab.life.stop("SIGTERM")
+
+
+def expect_end(lab: Lab) -> None:
+    """It must end within its grace time since then, as if all were well."""
+    lab.life.expect_stop(by=lab.promised("graceful_stop_s"), asked="SIGTERM", allowed=(0,))
 
 
 @scenario(
@@ -51,17 +64,14 @@ def sigterm(lab: Lab) -> None:
         owed=1,
     )
     in_flight.reached("ready", within_s=10)
-    in_flight.unit = size + 1
     prove_owing(in_flight)
-    lab.bystanders.leave()
-    lab.trigger(in_flight)
     lab.note_owed(in_flight)
-    lab.life.stop("SIGTERM")
+    terminate(lab, in_flight)
     deaf = {"connections": {"port": lab.port, "states": ["LISTEN"], "at_most": 0}}
     lab.record(ListensOn(held=not lab.probe.sees(deaf, CLOSED_BY * grace.seconds)))
     in_flight.go()
     in_flight.ended(within_s=grace.within_s + LEEWAY_S)
-    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
+    expect_end(lab)
 
 
 @scenario(
@@ -118,11 +128,9 @@ def sigterm_idle(lab: Lab) -> None:
         owed=1,
     )
     clients.reached("ready")
-    lab.bystanders.leave()
-    lab.trigger(clients)
+    terminate(lab, clients)
     clients.go()
-    lab.life.stop("SIGTERM")
-    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
+    expect_end(lab)
     clients.ended()
 
 
@@ -136,23 +144,18 @@ def sigterm_idle(lab: Lab) -> None:
     quiet=True,
 )
 def sigterm_stuck_peer(lab: Lab) -> None:
-    grace = lab.promised("graceful_stop_s")
-    line = min(lab.largest, 16 << 10)
     stuck = lab.play(
         "never-reader",
         connect(**NARROW),
-        flood(8 << 20, line),
+        flood(8 << 20, 16 << 10),
         wait("never", mark="stalled"),
         count=lab.several(2),
         must="nothing",
     )
     stuck.reached("stalled", within_s=20)
-    stuck.unit = line + 1
     prove_owing(stuck)
-    lab.bystanders.leave()
-    lab.trigger(stuck)
-    lab.life.stop("SIGTERM")
-    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
+    terminate(lab, stuck)
+    expect_end(lab)
 
 
 @scenario(
@@ -169,7 +172,6 @@ def sigterm_stuck_peer(lab: Lab) -> None:
     },
 )
 def sigterm_busy(lab: Lab) -> None:
-    grace = lab.promised("graceful_stop_s")
     more = [repeat([ask("and another thing")], every_s=TALKS_EVERY_S, mark="ready")]
     if lab.case:
         more = [send("half a", newline=False, unanswered=True), wait("never", mark="ready")]
@@ -177,10 +179,8 @@ def sigterm_busy(lab: Lab) -> None:
     busy.reached("ready")
     if lab.case:
         prove_read(busy, after=len("first\n"))
-    lab.bystanders.leave()
-    lab.trigger(busy)
-    lab.life.stop("SIGTERM")
-    lab.life.expect_stop(by=grace, asked="SIGTERM", allowed=(0,))
+    terminate(lab, busy)
+    expect_end(lab)
 
 
 @scenario(

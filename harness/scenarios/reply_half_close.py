@@ -90,7 +90,6 @@ def half_close_unread(lab: Lab) -> None:
     short = unread(lab, "short", send(size=size, times=max(1, LONGER // size)), half_close())
     long = unread(lab, "long", flood(8 * MIB, line), half_close(), narrow=False)
     held = unread(lab, "held", send(size=HELD), half_close(), count=1)
-    short.unit, long.unit = size + 1, line + 1
     groups = (short, long, held)
     lab.trigger(*groups)
     for group in groups:

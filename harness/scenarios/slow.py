@@ -106,7 +106,6 @@ def reader(lab: Lab) -> None:
         count=2,
     )
     slow.reached("ready", within_s=10)
-    slow.unit = size + 1
     prove_owing(slow)
     paused = lab.play(
         "pausing-reader",

@@ -121,7 +121,9 @@ def test_slow_reader_gets_all_and_holds_up_nobody(script: Path) -> None:
             if _serves_many(script):
                 with server.connect() as other:
                     assert ask(other, b"hello\n") == b"hello\n"
-                assert server.unsent(), "it answered when the slow one had all"
+                # A small buffer is empty for a moment; of who does not read it fills again, unless
+                # the slow one had all when the other was answered.
+                wait_until("the slow one is still behind", server.unsent)
         got += read_exactly(slow, len(lines) - len(got))
         sender.join()
         assert got == lines

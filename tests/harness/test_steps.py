@@ -1,10 +1,20 @@
-"""No scenario asks for a longer message than was promised."""
+"""Steps: none asks for a longer message than was promised; and how long one message is."""
 
 from __future__ import annotations
 
 import pytest
 
-from iolab.harness.lab.steps import Step, ask, fitting, flood, repeat, send
+from iolab.harness.lab.steps import (
+    Step,
+    ask,
+    connect,
+    expect,
+    fitting,
+    flood,
+    repeat,
+    send,
+    unit,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,3 +31,17 @@ from iolab.harness.lab.steps import Step, ask, fitting, flood, repeat, send
 )
 def test_what_is_longer_is_said_in_several_messages(given: Step, fits: Step) -> None:
     assert fitting([given], 100) == [fits]
+
+
+@pytest.mark.parametrize(
+    ("steps", "bytes_"),
+    [
+        ([connect(), send(size=99, times=3), expect()], 100),
+        ([connect(), send(size=99), send(size=500, unanswered=True)], 100),
+        ([connect(), repeat([ask(size=9)], times=2)], 10),
+        ([connect(), send(size=99), ask(size=9)], 1),
+        ([connect(), ask("words alone")], 1),
+    ],
+)
+def test_one_message_of_those_that_are_alike(steps: list[Step], bytes_: int) -> None:
+    assert unit(steps) == bytes_
